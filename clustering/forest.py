@@ -175,9 +175,9 @@ class Forest:
         where the pair is one address, or apart.
         IndexError where a chain has a link beyond the end of `u` and `v`.
         """
-        pairs = np.ascontiguousarray(pairs, np.int32)
         if len(pairs):
             self._check(int(pairs.min()), int(pairs.max()))
+        pairs = np.ascontiguousarray(pairs, np.int32)
         links = np.asarray(u, np.int32), np.asarray(v, np.int32)
         chains: tuple[I64, I64] = _chains(self.nodes, *links, pairs, _limit(before))
         return chains
