@@ -173,14 +173,16 @@ class Forest:
 
         `pairs`: [P, 2] address ids. Pair i's chain is `ordinals[offsets[i]:offsets[i + 1]]`, empty
         where the pair is one address, or apart.
-        IndexError where a chain has a link beyond the end of `u` and `v`.
+        IntegrityError("forest-links", ...) where `u`, `v` are not the links that made the forest.
         """
         if len(pairs):
             self._check(int(pairs.min()), int(pairs.max()))
         pairs = np.ascontiguousarray(pairs, np.int32)
         links = np.asarray(u, np.int32), np.asarray(v, np.int32)
-        chains: tuple[I64, I64] = _chains(self.nodes, *links, pairs, _limit(before))
-        return chains
+        offsets, ordinals, foreign = _chains(self.nodes, *links, pairs, _limit(before))
+        if foreign >= 0:
+            raise IntegrityError("forest-links", f"link {foreign}", "it is not the link that made the forest")
+        return offsets, ordinals
 
     def labels(self, before: int | None = None) -> I32:
         """[n] the smallest address id of each address's cluster."""
@@ -342,8 +344,29 @@ def _connection(nodes: Nodes, a: int, b: int) -> tuple[int, bool]:
 
 
 @njit(cache=True, nogil=True)
-def _chains(nodes: Nodes, u: I32, v: I32, pairs: I32, before: int) -> tuple[I64, I64]:
-    """Each pair splits at the link that joined it: the way to its near end, the link, the way from its
+def _sides(nodes: Nodes, u: I32, v: I32, child: int) -> tuple[int, int]:
+    """The ends of the link that attached `child`, first the one at `child`; (-1, -1) where the link that
+    was given does not join these two sides (a climb through wrong links need not end).
+    """
+    link, above = nodes[child].ordinal, nodes[child].parent
+    if link >= len(u):
+        return -1, -1
+    a, b = u[link], v[link]
+    if min(a, b) < 0 or max(a, b) >= len(nodes):
+        return -1, -1
+    root_a, root_b = _root(nodes, a, link), _root(nodes, b, link)
+    if root_a == child and root_b == above:
+        return a, b
+    if root_a == above and root_b == child:
+        return b, a
+    return -1, -1
+
+
+@njit(cache=True, nogil=True)
+def _chains(nodes: Nodes, u: I32, v: I32, pairs: I32, before: int) -> tuple[I64, I64, int]:
+    """Offsets, chains, and -1 or the ordinal of a link that does not fit.
+
+    Each pair splits at the link that joined it: the way to its near end, the link, the way from its
     far end. Both ways are of older links, so it ends. The stack holds what is still to be written:
     pairs, and links as (-1, ordinal).
     """
@@ -367,10 +390,10 @@ def _chains(nodes: Nodes, u: I32, v: I32, pairs: I32, before: int) -> tuple[I64,
             if child < 0:
                 continue
             link = nodes[child].ordinal
-            if link >= len(u):
-                raise IndexError("the chain has a link beyond the end of the links that were given")
-            near, far = u[link], v[link]
-            if (_root(nodes, near, link) == child) != above_x:
+            near, far = _sides(nodes, u, v, child)
+            if near < 0:
+                return offsets, chain[:0], link
+            if not above_x:
                 near, far = far, near
             if depth + 3 > len(stack):
                 stack = np.concatenate((stack, np.empty_like(stack)))
@@ -379,7 +402,7 @@ def _chains(nodes: Nodes, u: I32, v: I32, pairs: I32, before: int) -> tuple[I64,
             stack[depth + 2, 0], stack[depth + 2, 1] = x, near
             depth += 3
         offsets[pair + 1] = used
-    return offsets, chain[:used]
+    return offsets, chain[:used], -1
 
 
 @njit(cache=True, nogil=True)

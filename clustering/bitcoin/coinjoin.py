@@ -142,19 +142,18 @@ def _distinct_addresses(spends: I64, output_address: I32) -> int:
 
 @njit(cache=True, nogil=True)
 def _paid_equally(values: I64, participants: int) -> bool:
-    """Whether the most frequent value, one that is not dust, occurs `participants` times."""
+    """Whether a value that is not dust occurs `participants` times.
+
+    That is half of the outputs or more, so no value is more frequent.
+    """
     ordered = values.copy()
     ordered.sort()
-    found = False
     start = 0
     for end in range(1, len(ordered) + 1):
         if end < len(ordered) and ordered[end] == ordered[start]:
             continue
-        value, count = ordered[start], end - start
+        value = ordered[start]
+        if end - start == participants and value != UNKNOWN and value not in DUST_VALUES:
+            return True
         start = end
-        if value == UNKNOWN:
-            continue
-        if count > participants:
-            return False
-        found |= count == participants and value not in DUST_VALUES
-    return found
+    return False

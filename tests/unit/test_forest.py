@@ -254,9 +254,18 @@ def test_wrong_calls_change_nothing() -> None:
         forest.connected_at(0, -1)
     with pytest.raises(IndexError, match="address id 4"):
         forest.explain_many(np.array([[0, 4]], np.int32), u, v)
-    with pytest.raises(IndexError, match="beyond the end of the links"):
-        forest.explain(0, 2, u[:1], v[:1])
     assert forest.nodes.tobytes() == before
+
+
+@pytest.mark.parametrize(
+    "other",
+    [[(0, 1)], [(0, 1), (2, 3)], [(0, 1), (0, 1)], [(0, 1), (1, 99)], [(0, 1), (-9, 2)]],
+    ids=["fewer", "apart", "of one side", "beyond the forest", "below the forest"],
+)
+def test_links_of_another_forest_explain_nothing(other: list[tuple[int, int]]) -> None:
+    forest = build(4, [(0, 1), (1, 2)])
+    with pytest.raises(IntegrityError, match="forest-links: link 1"):
+        forest.explain(0, 2, *ends(other))
 
 
 def test_an_address_costs_sixteen_bytes() -> None:
