@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chain.bitcoin.network import Network
+from chain.bitcoin.network import NETWORKS, Network
 from chain.bitcoin.parse import Headers
 from chain.errors import IntegrityError
 from chain.model import UNKNOWN, hash_text
@@ -116,11 +116,12 @@ def choose(
 ) -> Chain:
     """The chain of most work that the stored chain can grow along, or be replaced from.
 
-    In this order: the tree that has the stored tip, the trees that start right above it, the one
-    from genesis, one whose first height is declared (`anchor_height`), and, beside a stored chain,
-    one whose first coinbase states its height, so that a fork below the tip can be told.
+    In this order: the tree that has the stored tip, the trees that start right above it, and the one
+    from genesis; else, for an empty dataset, the one of most work, whose first block is declared to
+    be at `anchor_height`, and beside a stored chain one whose first coinbase states its height, so
+    that a fork below the tip can be told.
     `stated_height(block)` is the BIP 34 height of a block's coinbase or UNKNOWN.
-    IntegrityError("parent", …) where none of these is there.
+    IntegrityError("parent", …) where none of these is there, "network" where it is another genesis.
     """
     if tip is not None:
         own = tree.number(tip.hash)
@@ -134,11 +135,9 @@ def choose(
     if genesis != NO_BLOCK:
         return tree.chain(0, tree.best([genesis]))
     leaf = tree.best(tree.roots)
-    start = anchor_height or UNKNOWN
-    if start == UNKNOWN and tip is not None:
-        start = stated_height(tree.root[leaf])
+    start = anchor_height or UNKNOWN if tip is None else stated_height(tree.root[leaf])
     if start == UNKNOWN or (tip is not None and start > tip.height + 1):
-        raise _unconnected(tree, tree.root[leaf], network, anchor_height)
+        raise _unconnected(tree, tree.root[leaf], network)
     chain = tree.chain(start, leaf)
     _check_heights(tree, chain, stated_height)
     return chain
@@ -157,12 +156,13 @@ def _check_heights(tree: BlockTree, chain: Chain, stated_height: Callable[[int],
             )
 
 
-def _unconnected(tree: BlockTree, root: int, network: Network, anchor_height: int | None) -> IntegrityError:
-    if anchor_height == 0:
-        detail = (
-            f"it is declared to be at height 0, but it is not the genesis block of {network.name}; {HELP}"
-        )
-    else:
-        missing = hash_text(tree.parents[root])
-        detail = f"its parent {missing} is neither the stored tip nor in these files; {HELP}"
-    return IntegrityError("parent", f"block {hash_text(tree.hashes[root])}", detail)
+def _unconnected(tree: BlockTree, root: int, network: Network) -> IntegrityError:
+    place = f"block {hash_text(tree.hashes[root])}"
+    if not any(tree.parents[root]):
+        known = [other.name for other in NETWORKS.values() if other.genesis_hash == tree.hashes[root]]
+        whose = f"the genesis block of {known[0]}" if known else "the first block of an unknown network"
+        return IntegrityError("network", place, f"it is {whose}, not of {network.name}")
+    missing = hash_text(tree.parents[root])
+    return IntegrityError(
+        "parent", place, f"its parent {missing} is neither the stored tip nor in these files; {HELP}"
+    )

@@ -37,7 +37,7 @@ from chain.bitcoin.records import (
     read_key,
     records,
 )
-from chain.errors import MalformedData, SourceError, TruncatedData
+from chain.errors import LimitExceeded, MalformedData, SourceError, TruncatedData
 from chain.model import U8, UNKNOWN, BlockBatch, hash_text
 from chain.source import Reject, Tip
 
@@ -46,6 +46,9 @@ BATCH_BYTES = 16 << 20
 
 BATCH_BLOCKS = 2_000
 """Blocks after which a batch ends although they are small."""
+
+MAX_REJECTS = 10_000
+"""Records that may be refused before the load is."""
 
 BLK_NAME = re.compile(r"blk.*\.dat(\.xz|\.gz|\.zst|\.bz2)?")
 
@@ -213,7 +216,7 @@ class _Located:
                     good.append(block)
                 except SourceError as error:
                     place = self._places[block]
-                    self.rejects.append(Reject(str(place.content.path), f"byte {place.offset}", str(error)))
+                    self._reject(place.content.path, Skipped(place.offset, str(error)))
             return (self._scan(good) if good else None), good
 
     def _unconnected(self, tree: BlockTree, chain: Chain) -> Iterator[Reject]:
@@ -240,6 +243,8 @@ class _Located:
 
     def _reject(self, path: Path, skipped: Skipped) -> None:
         self.rejects.append(Reject(str(path), f"byte {skipped.offset}", skipped.reason))
+        if len(self.rejects) > MAX_REJECTS:
+            raise LimitExceeded(f"{path}: byte {skipped.offset}: over {MAX_REJECTS:,} records refused")
 
 
 class BlkFolder(_Located):
