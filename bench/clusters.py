@@ -156,7 +156,8 @@ def _compile() -> None:
     forest = Forest.empty(1000)
     forest.attach(u, v, 0)
     forest.replay(0, u, v)
-    forest.explain(*connected_pairs(forest.labels(), 1)[0].tolist(), u, v)
+    a, b = connected_pairs(forest.labels(), 1)[0].tolist()
+    forest.explain(a, b, u, v)
     verify_partition(forest, u, v)
 
 

@@ -1,10 +1,14 @@
-"""Small random ledgers as columns: outside outputs, values and addresses that are not known, coinbases."""
+"""Ledgers as columns: small random ones with all that can be missing, and the real transactions."""
 
 from __future__ import annotations
 
+import csv
+import lzma
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
+import orjson
 from hypothesis import strategies as st
 
 from chain.model import I32, I64, UNKNOWN
@@ -87,3 +91,22 @@ def ledgers(draw: st.DrawFn) -> Ledger:
         repeated = draw(st.lists(st.sampled_from(payments), max_size=4)) if payments else []
         ledger.add(spends, payments + repeated)
     return ledger
+
+
+def real_ledger(data: Path) -> tuple[Ledger, list[str]]:
+    """The real transactions as the file has them, each spending outside outputs, and the label of each."""
+    with lzma.open(data / "bitcoin" / "coinjoin_labels.csv.xz", "rt") as table:
+        labels = {row["txid"]: row["label"] for row in csv.DictReader(table)}
+    with lzma.open(data / "bitcoin" / "transactions.jsonl.xz") as lines:
+        stated = [orjson.loads(line) for line in lines]
+    ids: dict[tuple[str, ...], int] = {}
+
+    def address(side: dict[str, list[str]]) -> int:
+        names = tuple(side.get("addresses") or ())
+        return ids.setdefault(names, len(ids)) if names else -1
+
+    transactions = [
+        ([address(i) for i in tx["inputs"]], [(address(o), o["value"]) for o in tx["outputs"]])
+        for tx in stated
+    ]
+    return Ledger.of(transactions), [labels.get(tx["hash"], "") for tx in stated]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 
 from chain.model import UNKNOWN
 from clustering.bitcoin.coinjoin import CoinjoinClass, classify, input_bounds, reference
-from tests.unit.ledgers import Ledger, ledgers
+from tests.unit.ledgers import Ledger, ledgers, real_ledger
 
 NONE, STRUCTURAL = CoinjoinClass.NONE, CoinjoinClass.STRUCTURAL
 
@@ -52,6 +55,26 @@ def test_forms(inputs: list[int], outputs: list[int], expected: CoinjoinClass) -
     ledger = Ledger.of([(inputs, [(6, value) for value in outputs])])
     assert classify(*ledger.columns(), 0, len(ledger))[-1] == expected
     assert reference(inputs, outputs) == expected
+
+
+def test_what_it_finds_of_real_transactions(data: Path) -> None:
+    ledger, labels = real_ledger(data)
+    classes = classify(*ledger.columns(), 0, len(ledger)).tolist()
+    assert classes == [
+        reference(ledger.input_addresses(tx), ledger.output_values(tx)) for tx in range(len(ledger))
+    ]
+    known = Counter(labels)
+    found = Counter(label for label, form in zip(labels, classes, strict=True) if form == STRUCTURAL)
+    rates = {
+        label: (found[label], known[label])
+        for label in ("whirlpool", "wasabi2", "wasabi1", "joinmarket_like")
+    }
+    assert rates == {
+        "whirlpool": (0, 698),
+        "wasabi2": (0, 16),
+        "wasabi1": (7, 169),
+        "joinmarket_like": (227, 292),
+    }
 
 
 def test_a_range_outside_the_transactions_is_refused() -> None:

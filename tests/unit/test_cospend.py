@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from chain.model import UNKNOWN
 from clustering.bitcoin.cospend import links, reference
 from clustering.links import LinkBatch, LinkStatus, Rule, canonical_order, concatenate
-from tests.unit.ledgers import Ledger, ledgers
+from tests.unit.ledgers import Ledger, ledgers, real_ledger
 
 
 def links_of(ledger: Ledger, first: int = 0, last: int | None = None) -> LinkBatch:
@@ -56,6 +57,17 @@ def test_links_go_from_the_smallest_address_to_each_other_one() -> None:
         ]
     )
     assert rows(links_of(ledger)) == [(3, 3, 5, 103), (3, 3, 7, 103), (5, 3, 5, UNKNOWN)]
+
+
+def test_links_of_real_transactions(data: Path) -> None:
+    ledger, _ = real_ledger(data)
+    batch = links_of(ledger)
+    assert [row[:3] for row in rows(batch)] == [
+        (tx, u, v)
+        for tx in range(len(ledger))
+        for u, v in reference(ledger.input_addresses(tx), ledger.output_values(tx))
+    ]
+    assert len(batch) > 1000
 
 
 def test_columns_have_the_types_of_the_link_table() -> None:
