@@ -43,7 +43,7 @@ def load_libcrypto() -> str:
         with contextlib.suppress(RuntimeError):
             llvm.load_library_permanently(name)
             if all(llvm.address_of_symbol(symbol) for symbol in SYMBOLS):
-                return name
+                return str(name)
     raise HeadwaterError(
         "OpenSSL's libcrypto was not found (tried " + ", ".join(LIBRARY_NAMES) + "): "
         "install Debian's package libssl3 (Debian 13: libssl3t64) or your system's OpenSSL 3"
@@ -170,8 +170,11 @@ def _mix(function: int, x: int, y: int, z: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _line(chain: I64, words: I64, order: I64, shifts: I64, constants: I64, right: bool) -> I64:
+def _line(chain: I64, words: I64, right: bool) -> I64:
     """One of the two parallel lines of 80 steps; the five words that it ends with."""
+    order = RIGHT_WORD if right else LEFT_WORD
+    shifts = RIGHT_SHIFT if right else LEFT_SHIFT
+    constants = RIGHT_CONSTANT if right else LEFT_CONSTANT
     a, b, c, d, e = chain[0], chain[1], chain[2], chain[3], chain[4]
     for step in range(80):
         part = step // 16
@@ -189,8 +192,8 @@ def _compress(chain: I64, message: U8, at: int) -> None:
         words[word] = 0
         for byte in range(4):
             words[word] |= np.int64(message[at + 4 * word + byte]) << (8 * byte)
-    left = _line(chain, words, LEFT_WORD, LEFT_SHIFT, LEFT_CONSTANT, False)
-    right = _line(chain, words, RIGHT_WORD, RIGHT_SHIFT, RIGHT_CONSTANT, True)
+    left = _line(chain, words, False)
+    right = _line(chain, words, True)
     old = chain.copy()
     for word in range(5):
         chain[word] = (old[(word + 1) % 5] + left[(word + 2) % 5] + right[(word + 3) % 5]) & WORD

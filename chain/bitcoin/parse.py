@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from chain.bitcoin.hashes import DIGEST_SIZE, double_sha256_rows
+from chain.bitcoin.gather import gather_inputs, gather_outputs, gather_words, hash_transactions
+from chain.bitcoin.hashes import double_sha256_rows
 from chain.bitcoin.network import NETWORKS
+from chain.bitcoin.reference import read_block
 from chain.bitcoin.script import OP_1, OP_16
-from chain.bitcoin.walk import FAULT, HEADER_SIZE, INPUT, OUTPUT, TX, Fault, Part, Rows, Wrong, walk_blocks
-from chain.errors import MalformedData, TruncatedData
+from chain.bitcoin.walk import (
+    BODY,
+    BODY_END,
+    COINBASE,
+    FIRST_INPUT,
+    FIRST_OUTPUT,
+    HEADER_SIZE,
+    INPUT,
+    LOCK_TIME,
+    OUTPUT,
+    START,
+    TX,
+    WRONG,
+    Places,
+    walk_blocks,
+)
+from chain.errors import SourceError, TruncatedData
 from chain.model import ADDRESS_KEY_WIDTH, I64, U8, UNKNOWN, BlockBatch, OutputType, Proof
 
 if TYPE_CHECKING:
     from chain.bitcoin.network import Network
-
-PART_TEXT = {
-    Part.HEADER: "the block header",
-    Part.TX_COUNT: "the number of transactions",
-    Part.VERSION: "a transaction's version and marker",
-    Part.MARKER: "a transaction's segwit marker and flag",
-    Part.INPUT_COUNT: "the number of inputs",
-    Part.OUTPOINT: "an input's outpoint",
-    Part.INPUT_SCRIPT: "the length of an input's script",
-    Part.SEQUENCE: "an input's sequence number",
-    Part.OUTPUT_COUNT: "the number of outputs",
-    Part.VALUE: "an output's value",
-    Part.OUTPUT_SCRIPT: "the length of an output's script",
-    Part.WITNESS_COUNT: "the number of witness items",
-    Part.WITNESS_ITEM: "the length of a witness item",
-    Part.LOCK_TIME: "a transaction's lock time",
-    Part.END: "the end of the block",
-}
-"""How an error names what was being read."""
 
 
 class Headers(NamedTuple):
@@ -62,13 +60,8 @@ def scan(raw: U8, block_start: I64, block_size: I64, network: Network) -> BlockB
     block_start = np.ascontiguousarray(block_start, np.int64)
     block_size = np.ascontiguousarray(block_size, np.int64)
     _check_extents(len(raw), block_start, block_size)
-    blocks = len(block_start)
-    tally = np.zeros(3, np.int64)
-    _walk(raw, block_start, block_size, False, tally, _empty_rows(0, 0, 0, 0))
-    rows = _empty_rows(blocks, int(tally[TX]), int(tally[INPUT]), int(tally[OUTPUT]))
-    inputs = int(tally[INPUT])
-    tally[:] = 0
-    _walk(raw, block_start, block_size, True, tally, rows)
+    places = _find(raw, block_start, block_size)
+    blocks, inputs = len(block_start), len(places.input)
     headers = scan_headers(raw[block_start[:, None] + np.arange(HEADER_SIZE)])
     return BlockBatch(
         network=network.name,
@@ -84,7 +77,10 @@ def scan(raw: U8, block_start: I64, block_size: I64, network: Network) -> BlockB
         block_time=headers.time,
         block_bits=headers.bits,
         block_nonce=headers.nonce,
-        **rows._asdict(),
+        block_first_tx=places.first_tx,
+        **_transactions(raw, block_start, places),
+        **_inputs(raw, places),
+        **_outputs(raw, places),
         prevout_value=np.full(inputs, UNKNOWN, np.int64),
         prevout_type=np.full(inputs, OutputType.UNSTATED, np.uint8),
         prevout_key=np.zeros((inputs, ADDRESS_KEY_WIDTH), np.uint8),
@@ -167,58 +163,61 @@ def _check_extents(total: int, block_start: I64, block_size: I64) -> None:
         )
 
 
-def _empty_rows(blocks: int, txs: int, inputs: int, outputs: int) -> Rows:
-    """Rows to fill; offsets are one longer than what they delimit."""
-    return Rows(
-        block_first_tx=np.zeros(blocks + 1, np.int64),
-        txid=np.empty((txs, DIGEST_SIZE), np.uint8),
-        wtxid=np.empty((txs, DIGEST_SIZE), np.uint8),
-        tx_index=np.empty(txs, np.int64),
-        tx_coinbase=np.empty(txs, np.bool_),
-        tx_start=np.empty(txs, np.int64),
-        tx_size=np.empty(txs, np.int64),
-        tx_base_size=np.empty(txs, np.int64),
-        tx_version=np.empty(txs, np.int64),
-        tx_lock_time=np.empty(txs, np.int64),
-        tx_first_input=np.zeros(txs + 1, np.int64),
-        tx_first_output=np.zeros(txs + 1, np.int64),
-        input_prev_txid=np.empty((inputs, DIGEST_SIZE), np.uint8),
-        input_prev_index=np.empty(inputs, np.int64),
-        input_sequence=np.empty(inputs, np.int64),
-        output_value=np.empty(outputs, np.int64),
-        output_type=np.empty(outputs, np.uint8),
-        output_key=np.zeros((outputs, ADDRESS_KEY_WIDTH), np.uint8),
-        output_key_size=np.empty(outputs, np.uint8),
+def _find(raw: U8, block_start: I64, block_size: I64) -> Places:
+    """The places of everything in the blocks: one pass to prove and count, one to fill."""
+    places = _empty_places(False, 0, np.zeros(3, np.int64))
+    block = int(walk_blocks(raw, block_start, block_size, places))
+    if block != WRONG:
+        _explain(raw, block, int(block_start[block]), int(block_size[block]))
+    places = _empty_places(True, len(block_start), places.tally)
+    walk_blocks(raw, block_start, block_size, places)
+    return places
+
+
+def _empty_places(fill: bool, blocks: int, counts: I64) -> Places:
+    return Places(
+        fill=fill,
+        first_tx=np.empty(blocks + 1, np.int64),
+        tx=np.empty((counts[TX] + 1, FIRST_OUTPUT + 1), np.int64),
+        input=np.empty(counts[INPUT], np.int64),
+        output=np.empty(counts[OUTPUT], np.int64),
+        tally=np.zeros(3, np.int64),
     )
 
 
-def _walk(raw: U8, block_start: I64, block_size: I64, fill: bool, tally: I64, rows: Rows) -> None:
-    fault = np.zeros(len(Fault._fields), np.int64)
-    block = walk_blocks(raw, block_start, block_size, fill, tally, rows, fault)
-    if block != FAULT:
-        found = Fault(*(int(value) for value in fault))
-        end = int(block_start[block] + block_size[block])
-        _raise(int(block), found._replace(at=found.at - int(block_start[block])), end - found.at)
+def _explain(raw: U8, block: int, start: int, size: int) -> NoReturn:
+    """Raise the error that the slow reader meets in a block that the kernel has refused."""
+    try:
+        read_block(raw[start : start + size].tobytes())
+    except SourceError as error:
+        raise type(error)(f"block {block} of the batch, {error}") from None
+    raise AssertionError(f"block {block} of the batch: the kernel refuses what the reference reads")
 
 
-def _raise(block: int, found: Fault, left: int) -> None:
-    """Raise the error that `found` is, `found.at` counting from the start of the block."""
-    where = f"block {block} of the batch, byte {found.at}: {PART_TEXT[Part(found.part)]}"
-    stated = found.stated % 2**64
-    match Wrong(found.wrong):
-        case Wrong.TRUNCATED:
-            raise TruncatedData(f"{where}: only {left} bytes are left")
-        case Wrong.DOES_NOT_FIT:
-            raise TruncatedData(f"{where}: {stated} do not fit into the {left} bytes left")
-        case Wrong.TOO_LARGE:
-            raise MalformedData(f"{where}: {stated} is more than any block can hold")
-        case Wrong.NOT_CANONICAL:
-            raise MalformedData(f"{where}: {stated} is not in its shortest form")
-        case Wrong.BAD_FLAG:
-            raise MalformedData(f"{where}: the flag is {stated}, not 1")
-        case Wrong.SUPERFLUOUS_WITNESS:
-            raise MalformedData(f"{where}: every witness is empty, yet they are serialized")
-        case Wrong.NO_INPUTS:
-            raise MalformedData(f"{where}: the transaction has no inputs")
-        case Wrong.TRAILING:
-            raise MalformedData(f"{where}: {left} bytes follow the last transaction")
+def _transactions(raw: U8, block_start: I64, places: Places) -> dict[str, Any]:
+    tx = places.tx[:-1]
+    txid, wtxid = hash_transactions(raw, tx)
+    counts = np.diff(places.first_tx)
+    return {
+        "txid": txid,
+        "wtxid": wtxid,
+        "tx_index": np.arange(len(tx)) - np.repeat(places.first_tx[:-1], counts),
+        "tx_coinbase": tx[:, COINBASE] != 0,
+        "tx_start": tx[:, START] - np.repeat(block_start, counts),
+        "tx_size": tx[:, LOCK_TIME] + 4 - tx[:, START],
+        "tx_base_size": tx[:, BODY_END] - tx[:, BODY] + 8,
+        "tx_version": gather_words(raw, tx[:, START].copy()).astype(np.int32).astype(np.int64),
+        "tx_lock_time": gather_words(raw, tx[:, LOCK_TIME].copy()),
+        "tx_first_input": places.tx[:, FIRST_INPUT].copy(),
+        "tx_first_output": places.tx[:, FIRST_OUTPUT].copy(),
+    }
+
+
+def _inputs(raw: U8, places: Places) -> dict[str, Any]:
+    prev_txid, prev_index, sequence = gather_inputs(raw, places.input)
+    return {"input_prev_txid": prev_txid, "input_prev_index": prev_index, "input_sequence": sequence}
+
+
+def _outputs(raw: U8, places: Places) -> dict[str, Any]:
+    value, kind, key, key_size = gather_outputs(raw, places.output)
+    return {"output_value": value, "output_type": kind, "output_key": key, "output_key_size": key_size}

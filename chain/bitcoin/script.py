@@ -9,6 +9,8 @@ nobody knows by whom".
 Multisig follows `MatchMultisig`: m and n are OP_1 to OP_16, or the minimal one-byte push of 17 to
 20; keys may be pushed in any way, have a valid size for their first byte, and need not be points.
 """
+# mypy: disable-error-code="no-any-return"
+# (compiled functions call each other through an untyped decorator)
 
 from __future__ import annotations
 
@@ -45,26 +47,8 @@ MIN_PROGRAM = 2
 MAX_PROGRAM = 40
 """Bytes of a witness program (BIP 141)."""
 
-# Enum members as plain integers: what Numba freezes into kernels.
-_P2PK = int(OutputType.P2PK)
-_P2PKH = int(OutputType.P2PKH)
-_MULTISIG = int(OutputType.MULTISIG)
-_P2SH = int(OutputType.P2SH)
-_P2WPKH = int(OutputType.P2WPKH)
-_P2WSH = int(OutputType.P2WSH)
-_P2TR = int(OutputType.P2TR)
-_WITNESS_UNKNOWN = int(OutputType.WITNESS_UNKNOWN)
-_OP_RETURN = int(OutputType.OP_RETURN)
-_NONSTANDARD = int(OutputType.NONSTANDARD)
-_NO_PROGRAM = -1
-
-_KEY_PUBKEY_HASH = int(AddressKind.PUBKEY_HASH)
-_KEY_SCRIPT_HASH = int(AddressKind.SCRIPT_HASH)
-_KEY_WITNESS_KEY_HASH = int(AddressKind.WITNESS_KEY_HASH)
-_KEY_WITNESS_SCRIPT_HASH = int(AddressKind.WITNESS_SCRIPT_HASH)
-_KEY_TAPROOT = int(AddressKind.TAPROOT)
-_KEY_WITNESS_UNKNOWN = int(AddressKind.WITNESS_UNKNOWN)
-_KEY_MULTISIG = int(AddressKind.MULTISIG)
+NO_PROGRAM = -1
+"""The key size of what is no witness program."""
 
 
 def classify(script: bytes) -> tuple[OutputType, bytes]:
@@ -151,7 +135,7 @@ def _count(step: Operation) -> int:
 
 
 @njit(cache=True, nogil=True)
-def classify_kernel(state: U8, raw: U8, start: int, size: int, key: U8) -> tuple[int, int]:
+def classify_kernel(state: U8, raw: U8, start: int, size: int, key: U8) -> tuple[OutputType, int]:
     """The twin of `classify` for the script `raw[start:start + size]`: (type, size of the key).
 
     `key` is a zeroed row of ADDRESS_KEY_WIDTH bytes that the key is written to; `state` is from
@@ -159,54 +143,58 @@ def classify_kernel(state: U8, raw: U8, start: int, size: int, key: U8) -> tuple
     """
     if size == 25 and raw[start] == OP_DUP and raw[start + 1] == OP_HASH160:
         if raw[start + 2] == 20 and raw[start + 23] == OP_EQUALVERIFY and raw[start + 24] == OP_CHECKSIG:
-            return _P2PKH, _put(raw, start + 3, 20, key, _KEY_PUBKEY_HASH)
-        return _NONSTANDARD, 0
+            return OutputType.P2PKH, _put(raw, start + 3, 20, key, AddressKind.PUBKEY_HASH)
+        return OutputType.NONSTANDARD, 0
     if size == 23 and raw[start] == OP_HASH160 and raw[start + 1] == 20 and raw[start + 22] == OP_EQUAL:
-        return _P2SH, _put(raw, start + 2, 20, key, _KEY_SCRIPT_HASH)
+        return OutputType.P2SH, _put(raw, start + 2, 20, key, AddressKind.SCRIPT_HASH)
     kind, key_size = _program_kernel(raw, start, size, key)
-    if kind != _NO_PROGRAM:
+    if key_size != NO_PROGRAM:
         return kind, key_size
     if size > 0 and raw[start] == OP_RETURN:
-        return _OP_RETURN, 0
-    if size > 2 and raw[start + size - 1] == OP_CHECKSIG and raw[start] == size - 2:
-        if _is_public_key(raw, start + 1, size - 2):
-            key[0] = _KEY_PUBKEY_HASH
-            hash160(state, raw, start + 1, size - 2, key[1:])
-            return _P2PK, 1 + HASH160_SIZE
+        return OutputType.OP_RETURN, 0
+    if size > 2 and raw[start] == size - 2 and _is_pay_to_key(raw, start, size):
+        key[0] = AddressKind.PUBKEY_HASH
+        hash160(state, raw, start + 1, size - 2, key[1:])
+        return OutputType.P2PK, 1 + HASH160_SIZE
     if size > 0 and raw[start + size - 1] == OP_CHECKMULTISIG and _is_multisig(raw, start, start + size - 1):
-        key[0] = _KEY_MULTISIG
+        key[0] = AddressKind.MULTISIG
         sha256(state, raw, start, size, key[1:])
-        return _MULTISIG, 1 + DIGEST_SIZE
-    return _NONSTANDARD, 0
+        return OutputType.MULTISIG, 1 + DIGEST_SIZE
+    return OutputType.NONSTANDARD, 0
 
 
-@njit(cache=True, nogil=True)
-def _put(raw: U8, start: int, size: int, key: U8, kind: int) -> int:
+@njit(cache=True, nogil=True, inline="always")
+def _put(raw: U8, start: int, size: int, key: U8, kind: AddressKind) -> int:
     key[0] = kind
     for byte in range(size):
         key[1 + byte] = raw[start + byte]
     return 1 + size
 
 
-@njit(cache=True, nogil=True)
-def _program_kernel(raw: U8, start: int, size: int, key: U8) -> tuple[int, int]:
+@njit(cache=True, nogil=True, inline="always")
+def _program_kernel(raw: U8, start: int, size: int, key: U8) -> tuple[OutputType, int]:
     length = size - 2
     if length < MIN_PROGRAM or length > MAX_PROGRAM or raw[start + 1] != length:
-        return _NO_PROGRAM, 0
+        return OutputType.NONSTANDARD, NO_PROGRAM
     opcode = raw[start]
     if opcode == OP_0:
         if length == HASH160_SIZE:
-            return _P2WPKH, _put(raw, start + 2, length, key, _KEY_WITNESS_KEY_HASH)
+            return OutputType.P2WPKH, _put(raw, start + 2, length, key, AddressKind.WITNESS_KEY_HASH)
         if length == DIGEST_SIZE:
-            return _P2WSH, _put(raw, start + 2, length, key, _KEY_WITNESS_SCRIPT_HASH)
-        return _NONSTANDARD, 0
+            return OutputType.P2WSH, _put(raw, start + 2, length, key, AddressKind.WITNESS_SCRIPT_HASH)
+        return OutputType.NONSTANDARD, 0
     if opcode < OP_1 or opcode > OP_16:
-        return _NO_PROGRAM, 0
+        return OutputType.NONSTANDARD, NO_PROGRAM
     if opcode == OP_1 and length == DIGEST_SIZE:
-        return _P2TR, _put(raw, start + 2, length, key, _KEY_TAPROOT)
-    _put(raw, start + 1, length + 1, key, _KEY_WITNESS_UNKNOWN)
+        return OutputType.P2TR, _put(raw, start + 2, length, key, AddressKind.TAPROOT)
+    _put(raw, start + 1, length + 1, key, AddressKind.WITNESS_UNKNOWN)
     key[1] = opcode - OP_1 + 1
-    return _WITNESS_UNKNOWN, 2 + length
+    return OutputType.WITNESS_UNKNOWN, 2 + length
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_pay_to_key(raw: U8, start: int, size: int) -> bool:
+    return raw[start + size - 1] == OP_CHECKSIG and _is_public_key(raw, start + 1, size - 2)
 
 
 @njit(cache=True, nogil=True)
@@ -221,7 +209,7 @@ def _is_public_key(raw: U8, start: int, size: int) -> bool:
 @njit(cache=True, nogil=True)
 def _push(raw: U8, at: int, end: int) -> tuple[int, int]:
     """Where the data of the operation at `at` begins and how long it is; size -1: beyond `end`."""
-    opcode = np.int64(raw[at])
+    opcode = int(np.int64(raw[at]))
     at += 1
     size = opcode if opcode < OP_PUSHDATA1 else 0
     if OP_PUSHDATA1 <= opcode <= OP_PUSHDATA4:
@@ -229,7 +217,7 @@ def _push(raw: U8, at: int, end: int) -> tuple[int, int]:
         if at + width > end:
             return at, -1
         for byte in range(width):
-            size |= np.int64(raw[at + byte]) << (8 * byte)
+            size |= int(np.int64(raw[at + byte]) << (8 * byte))
         at += width
     return (at, size) if size <= end - at else (at, -1)
 
@@ -245,10 +233,10 @@ def _is_multisig(raw: U8, at: int, end: int) -> bool:
         if keys >= 0 and _is_public_key(raw, data, size):
             keys += 1
         else:
-            opcode = np.int64(raw[at])
+            opcode = int(np.int64(raw[at]))
             count = opcode - OP_1 + 1 if OP_1 <= opcode <= OP_16 else 0
             if opcode == 1 and 16 < raw[data] <= MAX_MULTISIG_KEYS:
-                count = np.int64(raw[data])
+                count = int(np.int64(raw[data]))
             if count == 0:
                 return False
             if keys < 0:
