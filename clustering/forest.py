@@ -9,6 +9,7 @@ and the newest links can be undone exactly. A climb takes at most log2(n) steps.
 The forest is an index over the accepted links and can be rebuilt from them. Evidence that
 completes late, or is retracted, rolls it back to that place and replays; since every decision
 follows from the order of the links alone, the result is the same bytes as a forest built afresh.
+`clustering/reference.py` has the readable twin.
 """
 
 from __future__ import annotations
@@ -143,6 +144,13 @@ class Forest:
         self._check(address)
         return int(_root(self.nodes, address, _limit(before)))
 
+    def roots(self, addresses: I32, before: int | None = None) -> I32:
+        """`root` of each of many addresses, for instance to tell which members of a cluster were in it."""
+        if len(addresses):
+            self._check(int(addresses.min()), int(addresses.max()))
+        roots: I32 = _roots_of(self.nodes, np.asarray(addresses, np.int32), _limit(before))
+        return roots
+
     def same(self, a: int, b: int, before: int | None = None) -> bool:
         """Whether links lead from a to b."""
         joined = self.connected_at(a, b)
@@ -217,40 +225,6 @@ def verify_partition(forest: Forest, u: I32, v: I32) -> None:
         )
 
 
-def reference_attach(address_count: int, links: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """The readable twin of `Forest.attach`: (parent, size, ordinal) of each address after all links."""
-    parent, size, ordinal = [-1] * address_count, [1] * address_count, [NEVER] * address_count
-
-    def root(x: int) -> int:
-        return x if parent[x] < 0 else root(parent[x])
-
-    for number, link in enumerate(links):
-        below, above = sorted((root(x) for x in link), key=lambda x: (size[x], -x))
-        if below != above:
-            parent[below], ordinal[below] = above, number
-            size[above] += size[below]
-    return list(zip(parent, size, ordinal, strict=True))
-
-
-def reference_explain(links: list[tuple[int, int]], a: int, b: int) -> list[int] | None:
-    """The readable twin of `Forest.explain`: the one way from a to b over links that joined two sides."""
-    labels = list(range(1 + max((a, b, *(x for link in links for x in link)))))
-    ways: dict[int, list[tuple[int, int]]] = {}
-    for number, (u, v) in enumerate(links):
-        if labels[u] != labels[v]:
-            labels = [labels[u] if label == labels[v] else label for label in labels]
-            ways.setdefault(u, []).append((v, number))
-            ways.setdefault(v, []).append((u, number))
-    chains: dict[int, list[int]] = {a: []}
-    ahead = [a]
-    for x in ahead:
-        for y, number in ways.get(x, ()):
-            if y not in chains:
-                chains[y] = [*chains[x], number]
-                ahead.append(y)
-    return chains.get(b)
-
-
 def _limit(before: int | None) -> int:
     return NEVER if before is None else before
 
@@ -275,6 +249,14 @@ def _root(nodes: Nodes, address: int, before: int) -> int:
     while nodes[address].ordinal < before:
         address = nodes[address].parent
     return address
+
+
+@njit(cache=True, nogil=True)
+def _roots_of(nodes: Nodes, addresses: I32, before: int) -> I32:
+    roots = np.empty(len(addresses), np.int32)
+    for place in range(len(addresses)):
+        roots[place] = _root(nodes, addresses[place], before)
+    return roots
 
 
 @njit(cache=True, nogil=True)

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 
 from chain.errors import IntegrityError, StoreError
 from chain.model import I32
+from clustering import reference
 from clustering.components import reference_relabel, relabel
 from clustering.forest import (
     FILE_NAME,
     NODE,
     SAME,
     Forest,
-    reference_attach,
-    reference_explain,
     verify_partition,
 )
 
@@ -53,7 +52,7 @@ def test_the_forest_equals_its_readable_twin(graph: Graph) -> None:
     count, links = graph
     forest = Forest.empty(count)
     joined = forest.attach(*ends(links), 0)
-    assert [tuple(node) for node in forest.nodes.tolist()] == reference_attach(count, links)
+    assert [tuple(node) for node in forest.nodes.tolist()] == reference.attach(count, links)
     oracle: nx.Graph = nx.Graph(links)
     oracle.add_nodes_from(range(count))
     assert joined == count - nx.number_connected_components(oracle)
@@ -71,6 +70,8 @@ def test_the_partition_as_of_each_ordinal(graph: Graph) -> None:
             assert forest.same(a, b, before) == (expected[a] == expected[b])
             same_root = forest.root(a, before) == forest.root(b, before)
             assert same_root == (expected[a] == expected[b])
+        everyone = np.arange(count, dtype=np.int32)
+        assert forest.roots(everyone, before).tolist() == [forest.root(a, before) for a in range(count)]
     assert forest.labels().tolist() == reference_relabel(count, links)
 
 
@@ -93,7 +94,7 @@ def test_why_is_a_way_of_links_from_one_to_the_other(graph: Graph) -> None:
     forest, (u, v) = build(count, links), ends(links)
     for a, b in combinations(range(count), 2):
         chain = forest.explain(a, b, u, v)
-        assert (None if chain is None else chain.tolist()) == reference_explain(links, a, b)
+        assert (None if chain is None else chain.tolist()) == reference.explain(links, a, b)
         for before in range(len(links) + 1):
             chain = forest.explain(b, a, u, v, before)
             assert (chain is not None) == forest.same(a, b, before)
@@ -250,6 +251,8 @@ def test_wrong_calls_change_nothing() -> None:
         forest.grow(3)
     with pytest.raises(IndexError, match="address id 4"):
         forest.root(4)
+    with pytest.raises(IndexError, match="address id 4"):
+        forest.roots(np.array([0, 4], np.int32))
     with pytest.raises(IndexError, match="address id -1"):
         forest.connected_at(0, -1)
     with pytest.raises(IndexError, match="address id 4"):
