@@ -137,9 +137,21 @@ class BlockBatch:
     """[I, ADDRESS_KEY_WIDTH]"""
     prevout_key_size: U8
 
+    block_proof: U8 | None = None
+    """Proof of each block where they differ (an extract of several sources); None: all have `proof`."""
+
     @property
     def block_count(self) -> int:
         return len(self.block_height)
+
+    @property
+    def proofs(self) -> U8:
+        """Proof of each block, [B]."""
+        return (
+            np.full(self.block_count, int(self.proof), np.uint8)
+            if self.block_proof is None
+            else self.block_proof
+        )
 
     @property
     def tx_count(self) -> int:

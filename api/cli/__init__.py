@@ -1,0 +1,49 @@
+"""The command line: `headwater NOUN VERB`. Exit codes: 0 done, 1 failed, 2 usage, 3 done in part."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from api.cli import chain, cluster, columns, config, db, ingest, service, tx
+from api.cli.output import stderr
+from chain.errors import AddressError, HeadwaterError
+
+app = typer.Typer(
+    name="headwater",
+    help="On-chain tracing and wallet clustering, with the evidence for every step.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(db.app, name="db", help="The database of this instance.")
+app.add_typer(ingest.app, name="ingest", help="Load chain data, verified.")
+app.add_typer(chain.app, name="chain", help="What is loaded.")
+app.add_typer(tx.app, name="tx", help="Transactions.")
+app.add_typer(cluster.app, name="cluster", help="Wallet clusters and why they hold together.")
+app.add_typer(columns.app, name="columns", help="The memory-mapped columns that follow the database.")
+app.add_typer(config.app, name="config", help="Settings.")
+app.command("serve")(service.serve)
+app.command("doctor")(service.doctor)
+app.command("demo")(service.demo)
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Entry point of the `headwater` command."""
+    try:
+        app(standalone_mode=True)
+    except AddressError as error:
+        place = "" if error.position is None else f" (character {error.position + 1})"
+        stderr.print(f"error: {error}{place}", markup=False)
+        sys.exit(EXIT_USAGE)
+    except HeadwaterError as error:
+        stderr.print(f"error: {error}", markup=False)
+        sys.exit(EXIT_FAILED)
+    except KeyboardInterrupt:
+        stderr.print("interrupted; run the same command again to go on where it was", markup=False)
+        sys.exit(EXIT_INTERRUPTED)

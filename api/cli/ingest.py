@@ -1,0 +1,135 @@
+"""headwater ingest: from files, dumps or a node into a dataset."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.options import FormatOption, run, settings
+from api.cli.output import Format, LoadProgress, print_object, safe_cell, stderr
+from api.instance import session
+from chain.bitcoin.etl import EtlFiles
+from chain.bitcoin.files import BlkFolder, BlockFiles
+from chain.bitcoin.network import MAINNET, NETWORKS, Network
+from chain.bitcoin.records import folder_network
+from chain.bitcoin.rpc import NodeSource
+from chain.errors import NotFound
+from chain.load import LoadReport, load_chain, load_extract
+from chain.settings import Settings
+from chain.source import Reject
+from chain.store.ledger import LedgerStore
+
+app = typer.Typer(no_args_is_help=True)
+
+EXIT_IN_PART = 3
+
+Source = NodeSource | BlkFolder | BlockFiles | EtlFiles
+
+
+@app.callback()
+def ingest() -> None:
+    """Load chain data, verified. Run again, each goes on where it was."""
+
+
+@app.command()
+def bitcoin(
+    rpc: Annotated[str | None, typer.Option(help="A node: http://user:password@host:port")] = None,
+    blk_dir: Annotated[Path | None, typer.Option(help="A node's folder of blk*.dat files")] = None,
+    block: Annotated[list[Path] | None, typer.Option(help="Files of one serialized block each")] = None,
+    etl: Annotated[list[Path] | None, typer.Option(help="bitcoin-etl transactions, JSON lines")] = None,
+    more: Annotated[list[Path] | None, typer.Argument(help="More files for --block or --etl")] = None,
+    from_height: Annotated[
+        int | None,
+        typer.Option("--from", min=0, help="Height of the first block of an empty dataset (its anchor)"),
+    ] = None,
+    to_height: Annotated[int | None, typer.Option("--to", min=0, help="Last height to load")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="An extract of this name; left out: the full dataset btc")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help=f"{', '.join(NETWORKS)}; left out: what the dataset, node or files are")
+    ] = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Load Bitcoin blocks. Exit code 3 where some rows were rejected: they are listed in a file that is named."""
+    if network is not None and network not in NETWORKS:
+        raise typer.BadParameter(f"unknown network {network!r}; one of {', '.join(NETWORKS)}")
+    given = [
+        name
+        for name, value in (("--rpc", rpc), ("--blk-dir", blk_dir), ("--block", block), ("--etl", etl))
+        if value
+    ]
+    if len(given) != 1:
+        raise typer.BadParameter(
+            f"give one of --rpc, --blk-dir, --block, --etl (got {', '.join(given) or 'none'})"
+        )
+    if more and not (block or etl):
+        raise typer.BadParameter("further files go with --block or --etl")
+    if dataset is not None and dataset != "btc" and rpc is not None:
+        raise typer.BadParameter("a node fills the full dataset: leave --dataset out")
+    chosen = settings()
+    asked = None if network is None else NETWORKS[network]
+
+    async def work() -> LoadReport:
+        async with session(chosen) as (instance, connection):
+            known = asked or await _network_of(LedgerStore(connection), dataset or "btc")
+            source = _source(
+                rpc, blk_dir, [*(block or []), *(more or [])], [*(etl or []), *(more or [])], bool(etl), known
+            )
+            with LoadProgress("blocks") as progress:
+                if dataset is None or dataset == "btc":
+                    return await load_chain(
+                        connection, instance.home, source, "btc",
+                        anchor_height=from_height, last_height=to_height, progress=progress,
+                    )  # fmt: skip
+                assert not isinstance(source, NodeSource)
+                return await load_extract(connection, instance.home, source, dataset, progress=progress)
+
+    report = run(work())
+    rejects = _write_rejects(chosen, report.dataset, report.rejects) if report.rejects else None
+    body = {**asdict(report), "seconds": f"{report.seconds:.2f}", "rejects": len(report.rejects)}
+    print_object({**body, "rejects_file": None if rejects is None else str(rejects)}, form)
+    if rejects is not None:
+        stderr.print(f"{len(report.rejects)} rejected, listed in {rejects}", markup=False)
+        raise typer.Exit(EXIT_IN_PART)
+
+
+async def _network_of(store: LedgerStore, dataset: str) -> Network | None:
+    try:
+        return (await store.dataset(dataset)).params
+    except NotFound:
+        return None
+
+
+def _source(
+    rpc: str | None,
+    blk_dir: Path | None,
+    blocks: list[Path],
+    etl: list[Path],
+    is_etl: bool,
+    network: Network | None,
+) -> Source:
+    if rpc is not None:
+        return NodeSource(rpc, network)
+    if blk_dir is not None:
+        return BlkFolder(blk_dir, network or folder_network(blk_dir) or MAINNET)
+    if is_etl:
+        return EtlFiles(etl, network or MAINNET)
+    return BlockFiles(blocks, network or MAINNET)
+
+
+def _write_rejects(chosen: Settings, dataset: str, rejects: list[Reject]) -> Path:
+    path = chosen.folder / "rejects" / f"{dataset}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["source", "place", "reason"])
+        writer.writerows(
+            [safe_cell(reject.source), safe_cell(reject.place), safe_cell(reject.reason)]
+            for reject in rejects
+        )
+    return path
