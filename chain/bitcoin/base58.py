@@ -1,0 +1,98 @@
+"""Base58Check texts: a version byte and a payload with a checksum (Core, base58.cpp)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit
+
+from chain.bitcoin.hashes import DIGEST_SIZE, HASH160_SIZE, double_sha256, reference_double_sha256
+from chain.errors import AddressError
+
+if TYPE_CHECKING:
+    from chain.model import U8
+
+ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+CHECKSUM_SIZE = 4
+RAW_SIZE = 1 + HASH160_SIZE + CHECKSUM_SIZE
+MAX_SIZE = 35
+"""Characters of an address."""
+
+_CHARACTERS = np.frombuffer(ALPHABET.encode(), np.uint8)
+_VALUE_OF = {character: value for value, character in enumerate(ALPHABET)}
+
+# The kernel divides words of 32 bits by 58**5, five digits at a time, which fits 63 bits.
+_WORDS = -(-RAW_SIZE // 4)
+_CHUNK = 5
+_CHUNK_VALUE = 58**_CHUNK
+_CHUNKS = MAX_SIZE // _CHUNK
+
+
+def encode(raw: bytes) -> str:
+    """`raw` with its checksum in base 58; each leading zero byte is a 1."""
+    checked = raw + reference_double_sha256(raw)[:CHECKSUM_SIZE]
+    number, digits = int.from_bytes(checked, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        digits = ALPHABET[digit] + digits
+    return "1" * (len(checked) - len(checked.lstrip(b"\0"))) + digits
+
+
+def decode(text: str) -> bytes:
+    """What `encode` was given; AddressError with the position of a character not in base 58."""
+    number = 0
+    for place, character in enumerate(text):
+        if character not in _VALUE_OF:
+            raise AddressError(f"{character!r} at position {place} does not occur in base 58", place)
+        number = number * 58 + _VALUE_OF[character]
+    zeros = len(text) - len(text.lstrip("1"))
+    checked = bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+    raw, checksum = checked[:-CHECKSUM_SIZE], checked[-CHECKSUM_SIZE:]
+    if reference_double_sha256(raw)[:CHECKSUM_SIZE] != checksum:
+        raise AddressError("the base58 checksum does not match: a character is wrong or missing")
+    return raw
+
+
+@njit(cache=True, nogil=True)
+def write_hash(state: U8, version: int, payload: U8, out: U8) -> int:
+    """Write the address of a 20-byte hash to `out`, the twin of `encode`; its length."""
+    checked = np.zeros(4 * _WORDS, np.uint8)
+    start = len(checked) - RAW_SIZE
+    checked[start] = version
+    checked[start + 1 : start + 1 + HASH160_SIZE] = payload
+    digest = np.empty(DIGEST_SIZE, np.uint8)
+    double_sha256(state, checked, start, 1 + HASH160_SIZE, digest)
+    checked[start + 1 + HASH160_SIZE :] = digest[:CHECKSUM_SIZE]
+    zeros = start
+    while zeros < len(checked) and checked[zeros] == 0:
+        zeros += 1
+    digits = _digits(checked)
+    skip = 0
+    while skip < MAX_SIZE and digits[skip] == 0:
+        skip += 1
+    size = zeros - start
+    out[:size] = _CHARACTERS[0]
+    for place in range(skip, MAX_SIZE):
+        out[size] = _CHARACTERS[digits[place]]
+        size += 1
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _digits(raw: U8) -> U8:
+    """The MAX_SIZE digits in base 58 of a big-endian number of whole words."""
+    words = np.zeros(_WORDS, np.int64)
+    for place in range(len(raw)):
+        words[place // 4] = words[place // 4] << 8 | np.int64(raw[place])
+    digits = np.empty(MAX_SIZE, np.uint8)
+    for chunk in range(_CHUNKS - 1, -1, -1):
+        rest = np.int64(0)
+        for word in range(_WORDS):
+            value = rest << 32 | words[word]
+            words[word] = value // _CHUNK_VALUE
+            rest = value % _CHUNK_VALUE
+        for place in range(_CHUNK - 1, -1, -1):
+            digits[chunk * _CHUNK + place] = rest % 58
+            rest //= 58
+    return digits
