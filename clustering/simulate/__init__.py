@@ -1,0 +1,1 @@
+"""Chains whose owners are known."""

@@ -1,0 +1,162 @@
+"""A real bitcoin node on regtest for tests: found or fetched, started on free ports, stopped.
+
+It is HEADWATER_BITCOIND, else `bitcoind` on PATH, else the one that tests/tools/fetch_bitcoind.sh
+unpacks into HEADWATER_TEST_CACHE (default: ~/.cache/headwater). Where none can be had, the tests
+that need it are skipped with the reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chain.bitcoin.nodeclient import NodeClient
+from chain.errors import NodeError
+
+SCRIPT = Path(__file__).parents[1] / "tools" / "fetch_bitcoind.sh"
+FETCH_SECONDS = 300
+START_SECONDS = 30
+MEMORY = Path("/dev/shm")
+USER, PASSWORD = "headwater", "p@ss/word:1"
+URL_SECRET = "headwater:p%40ss%2Fword%3A1"
+
+
+@cache
+def find_bitcoind() -> tuple[str | None, str]:
+    """The program of a node, or None and why there is none."""
+    named = os.environ.get("HEADWATER_BITCOIND") or shutil.which("bitcoind")
+    if named:
+        return named, ""
+    cache_folder = Path(os.environ.get("HEADWATER_TEST_CACHE", Path.home() / ".cache" / "headwater"))
+    fetched = cache_folder / "bitcoind" / "bitcoind"
+    if not fetched.exists():
+        try:
+            done = subprocess.run(
+                [str(SCRIPT), str(fetched.parent)], capture_output=True, text=True, timeout=FETCH_SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return None, f"no bitcoin node could be fetched: {error}"
+        if done.returncode:
+            return None, f"no bitcoin node could be fetched: {done.stderr.strip().splitlines()[-1:]}"
+    return str(fetched), ""
+
+
+class Node:
+    """One running node with its datadir; `call` asks it, `wallet` asks one of its wallets."""
+
+    def __init__(self, program: str, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self._program = program
+        self._options = options
+        self._ports = _free_ports(2)
+        self.url = f"http://{URL_SECRET}@127.0.0.1:{self._ports[0]}"
+        self._client = NodeClient(self.url, patience=START_SECONDS)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def blocks(self) -> Path:
+        """The folder of its blk files."""
+        return self.folder / "regtest" / "blocks"
+
+    @property
+    def cookieless_url(self) -> str:
+        return f"http://127.0.0.1:{self._ports[0]}"
+
+    def start(self) -> None:
+        command = [
+            self._program, "-regtest", f"-datadir={self.folder}", "-server", "-txindex=1", "-fallbackfee=0.0001",
+            f"-rpcport={self._ports[0]}", "-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1",
+            f"-rpcuser={USER}", f"-rpcpassword={PASSWORD}", f"-port={self._ports[1]}", "-listen=0", "-dnsseed=0",
+            "-connect=0", "-printtoconsole=0", *self._options,
+        ]  # fmt: skip
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            self.call("getblockchaininfo")
+        except NodeError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the node; its files stay."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(START_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+        self._client.close()
+
+    def call(self, method: str, *params: Any) -> Any:
+        return self._client.call(method, *params)
+
+    def mine(self, count: int, address: str) -> list[str]:
+        """The hashes of `count` new blocks that pay `address`."""
+        hashes: list[str] = self.call("generatetoaddress", count, address)
+        return hashes
+
+    def send_raw(self, inputs: list[dict[str, Any]], outputs: list[tuple[Decimal, str]], wallet: bool = True) -> str:
+        """Sign and send a transaction whose outputs are (bitcoin, script in hex); its id."""
+        raw = raw_transaction(inputs, outputs)
+        signed = self.call("signrawtransactionwithwallet", raw)["hex"] if wallet else raw
+        txid: str = self.call("sendrawtransaction", signed, 0)
+        return txid
+
+
+def raw_transaction(inputs: list[dict[str, Any]], outputs: list[tuple[Decimal, str]]) -> str:
+    """An unsigned transaction with any output scripts, which the node's own call cannot make."""
+    parts = [b"\2\0\0\0", bytes([len(inputs)])]
+    for spent in inputs:
+        parts += [bytes.fromhex(spent["txid"])[::-1], spent["vout"].to_bytes(4, "little"), b"\0", b"\xff" * 4]
+    parts.append(bytes([len(outputs)]))
+    for value, script in outputs:
+        satoshi = int(value * 10**8)
+        parts += [satoshi.to_bytes(8, "little"), bytes([len(script) // 2]), bytes.fromhex(script)]
+    return b"".join([*parts, bytes(4)]).hex()
+
+
+@contextlib.contextmanager
+def running_node(*options: str) -> Iterator[Node]:
+    """A node in a folder of its own, in memory where the system has /dev/shm."""
+    program, reason = find_bitcoind()
+    if program is None:
+        pytest.skip(reason)
+    parent = MEMORY if os.access(MEMORY, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="headwater-node-", dir=parent))
+    node = Node(program, folder, *options)
+    try:
+        node.start()
+        yield node
+    finally:
+        node.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_until(true: Any, seconds: float = 10) -> None:
+    """Wait until `true()` holds; AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
