@@ -193,3 +193,15 @@ def read_key(folder: Path) -> bytes:
     if len(key) != KEY_SIZE:
         raise MalformedData(f"{path}: {len(key)} bytes, an obfuscation key has {KEY_SIZE}")
     return key
+
+
+def folder_network(folder: Path) -> Network | None:
+    """The network of the first record in a folder of blk*.dat files; None where no file begins with one."""
+    key = read_key(folder)
+    for path in sorted(folder.glob("blk*.dat*")):
+        with compressed.open_binary(path, sniff=False) as file:
+            start = np.frombuffer(file.read(len(key)), np.uint8)
+        magic = (start ^ np.frombuffer(key, np.uint8)[: len(start)]).tobytes()[:4]
+        if magic in NETWORK_OF_MAGIC:
+            return NETWORK_OF_MAGIC[magic]
+    return None
