@@ -13,7 +13,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
@@ -22,15 +21,15 @@ from typing import Any
 
 import pytest
 
-from chain.bitcoin.nodeclient import NodeClient
+from chain.bitcoin.nodeclient import FIRST_PAUSE, NodeClient
 from chain.errors import NodeError
 
 SCRIPT = Path(__file__).parents[1] / "tools" / "fetch_bitcoind.sh"
 FETCH_SECONDS = 300
 START_SECONDS = 30
 MEMORY = Path("/dev/shm")
-USER, PASSWORD = "headwater", "p@ss/word:1"
-URL_SECRET = "headwater:p%40ss%2Fword%3A1"
+USER, PASSWORD = "headwater", "p@ss/word#1"
+URL_SECRET = "headwater:p%40ss%2Fword%231"
 
 
 @cache
@@ -44,7 +43,11 @@ def find_bitcoind() -> tuple[str | None, str]:
     if not fetched.exists():
         try:
             done = subprocess.run(
-                [str(SCRIPT), str(fetched.parent)], capture_output=True, text=True, timeout=FETCH_SECONDS, check=False
+                [str(SCRIPT), str(fetched.parent)],
+                capture_output=True,
+                text=True,
+                timeout=FETCH_SECONDS,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return None, f"no bitcoin node could be fetched: {error}"
@@ -76,17 +79,24 @@ class Node:
 
     def start(self) -> None:
         command = [
-            self._program, "-regtest", f"-datadir={self.folder}", "-server", "-txindex=1", "-fallbackfee=0.0001",
+            self._program, "-regtest", f"-datadir={self.folder}", "-server", "-txindex=1",
             f"-rpcport={self._ports[0]}", "-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1",
-            f"-rpcuser={USER}", f"-rpcpassword={PASSWORD}", f"-port={self._ports[1]}", "-listen=0", "-dnsseed=0",
-            "-connect=0", "-printtoconsole=0", *self._options,
+            f"-rpcuser={USER}", f"-rpcpassword={PASSWORD}", f"-port={self._ports[1]}", "-listen=0",
+            "-dnsseed=0", "-connect=0", "-fallbackfee=0.0001", "-printtoconsole=0", *self._options,
         ]  # fmt: skip
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            self.call("getblockchaininfo")
-        except NodeError:
-            self.stop()
-            raise
+        log = self.folder / "output.txt"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=output)
+        while not self._answers():
+            if self._process.poll() is not None:
+                raise AssertionError(f"the node ended at its start: {log.read_text()[-500:]}")
+
+    def _answers(self) -> bool:
+        asking = NodeClient(self.url, patience=FIRST_PAUSE)
+        with contextlib.closing(asking), contextlib.suppress(NodeError):
+            asking.call("getblockchaininfo")
+            return True
+        return False
 
     def stop(self) -> None:
         """End the node; its files stay."""
@@ -109,11 +119,22 @@ class Node:
         hashes: list[str] = self.call("generatetoaddress", count, address)
         return hashes
 
-    def send_raw(self, inputs: list[dict[str, Any]], outputs: list[tuple[Decimal, str]], wallet: bool = True) -> str:
-        """Sign and send a transaction whose outputs are (bitcoin, script in hex); its id."""
+    def put_in_block(
+        self,
+        inputs: list[dict[str, Any]],
+        outputs: list[tuple[Decimal, str]],
+        pay: str,
+        keys: list[str] | None = None,
+    ) -> str:
+        """Sign a transaction with outputs (bitcoin, script in hex), by the wallet or with `keys`, and
+        mine it past relay rules; its id."""
         raw = raw_transaction(inputs, outputs)
-        signed = self.call("signrawtransactionwithwallet", raw)["hex"] if wallet else raw
-        txid: str = self.call("sendrawtransaction", signed, 0)
+        if keys is None:
+            signed = self.call("signrawtransactionwithwallet", raw)["hex"]
+        else:
+            signed = self.call("signrawtransactionwithkey", raw, keys)["hex"]
+        self.call("generateblock", pay, [signed])
+        txid: str = self.call("decoderawtransaction", signed)["txid"]
         return txid
 
 
@@ -144,14 +165,6 @@ def running_node(*options: str) -> Iterator[Node]:
     finally:
         node.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def wait_until(true: Any, seconds: float = 10) -> None:
-    """Wait until `true()` holds; AssertionError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from embit.ec import PrivateKey
+from embit.networks import NETWORKS as EMBIT_NETWORKS
 
+from chain.bitcoin import address
 from chain.bitcoin.files import BlkFolder, BlockFiles
 from chain.bitcoin.network import MAINNET, REGTEST
 from chain.bitcoin.nodeclient import satoshi
@@ -20,13 +23,14 @@ from chain.bitcoin.script import classify
 from chain.errors import IntegrityError, NodeError
 from chain.model import BlockBatch, OutputType, hash_bytes, hash_text
 from chain.source import ChainSource, Tip
-from tests.integration.node import Node, running_node
+from tests.integration.node import PASSWORD, USER, Node, running_node
 
 pytestmark = pytest.mark.node
 
 KINDS = ("legacy", "p2sh-segwit", "bech32", "bech32m")
 PREVOUT_COLUMNS = {"prevout_value", "prevout_type", "prevout_key", "prevout_key_size"}
 COIN = Decimal("0.1")
+KEYS = [PrivateKey(bytes([number]) * 32) for number in (1, 2, 3)]
 
 
 @pytest.fixture(scope="module")
@@ -42,29 +46,27 @@ def make_chain(node: Node) -> None:
     home = node.call("getnewaddress", "", "bech32")
     node.mine(105, home)
     paid = [node.call("getnewaddress", "", kind) for kind in KINDS for _ in range(3)]
-    node.call("sendmany", "", {address: 1.5 for address in paid})
+    node.call("sendmany", "", dict.fromkeys(paid, 1.5))
     node.mine(1, home)
-    bare = bare_scripts(node)
+    bare = bare_scripts()
     coins = [coin for coin in node.call("listunspent") if coin["address"] in paid[-3:]]
     fee = Decimal("0.001")
     left = sum((coin["amount"] for coin in coins), Decimal(0)) - COIN * len(bare) - fee
-    outputs = [(COIN, script) for script in bare.values()]
-    # A key-path Taproot spend that makes the bare outputs.
-    made = node.send_raw(coins, [*outputs, (left, script_of(node, home))])
-    node.mine(1, home)
-    spendable = [n for n, name in enumerate(bare) if name in ("p2pk", "multisig", "anyone", "future")]
+    outputs = [*((COIN, script) for script in bare.values()), (left, script_of(node, home))]
+    made = node.put_in_block(coins, outputs, home)  # a key-path Taproot spend makes the bare outputs
+    spendable = [
+        n for n, name in enumerate(bare) if name in ("p2pk", "multisig", "anyone", "future", "anchor")
+    ]
     inputs = [{"txid": made, "vout": n} for n in spendable]
-    total = COIN * len(inputs) - fee
-    node.call("generateblock", home, [signed(node, inputs, total, script_of(node, home))])
+    wif = [key.wif(EMBIT_NETWORKS["regtest"]) for key in KEYS]
+    node.put_in_block(inputs, [(COIN * len(inputs) - fee, script_of(node, home))], home, wif)
     node.call("sendall", [node.call("getnewaddress", "", "bech32m")])  # one spend of all forms
     node.mine(2, home)
 
 
-def bare_scripts(node: Node) -> dict[str, str]:
-    """Scripts that no address stands for, the wallet's keys in those that need one."""
-    keys = [
-        node.call("getaddressinfo", node.call("getnewaddress", "", "legacy"))["pubkey"] for _ in range(3)
-    ]
+def bare_scripts() -> dict[str, str]:
+    """Scripts that no address stands for, and such that anyone may spend."""
+    keys = [key.get_public_key().sec().hex() for key in KEYS]
     return {
         "p2pk": f"21{keys[0]}ac",
         "multisig": f"5121{keys[1]}21{keys[2]}52ae",
@@ -79,14 +81,6 @@ def bare_scripts(node: Node) -> dict[str, str]:
 def script_of(node: Node, address: str) -> str:
     script: str = node.call("getaddressinfo", address)["scriptPubKey"]
     return script
-
-
-def signed(node: Node, inputs: list[dict[str, Any]], total: Decimal, script: str) -> str:
-    """A transaction that spends bare outputs; those that anyone can spend need no signature."""
-    from tests.integration.node import raw_transaction
-
-    raw: str = node.call("signrawtransactionwithwallet", raw_transaction(inputs, [(total, script)]))["hex"]
-    return raw
 
 
 def whole(source: ChainSource) -> BlockBatch:
@@ -191,6 +185,8 @@ def assert_output(batch: BlockBatch, side: str, row: int, stated: dict[str, Any]
     assert getattr(batch, f"{side}_type")[row] == kind
     assert key[:size].tobytes() == expected
     assert not key[size:].any()
+    if "address" in stated["scriptPubKey"]:
+        assert address.encode(expected, REGTEST) == stated["scriptPubKey"]["address"]
 
 
 def test_single_blocks_saved_from_the_node_grow_a_stored_chain(node: Node, tmp_path: Path) -> None:
@@ -212,7 +208,7 @@ def test_single_blocks_saved_from_the_node_grow_a_stored_chain(node: Node, tmp_p
 
 
 def test_another_network_is_refused_by_name(node: Node) -> None:
-    with pytest.raises(IntegrityError, match="network: node .*'regtest', not of main"):
+    with pytest.raises(IntegrityError, match=r"network: node .*'regtest', not of main"):
         NodeSource(node.url, MAINNET)
 
 
@@ -224,10 +220,10 @@ def test_wrong_password_is_not_repeated(node: Node) -> None:
 
 def test_cookie_file_in_place_of_a_password(node: Node, tmp_path: Path) -> None:
     cookie = tmp_path / ".cookie"
-    cookie.write_text("headwater:p@ss/word:1\n")
+    cookie.write_text(f"{USER}:{PASSWORD}\n")
     with NodeSource(node.cookieless_url, cookie=cookie) as source:
         assert source.network is REGTEST
-    with pytest.raises(NodeError, match="cookie file .*absent"):
+    with pytest.raises(NodeError, match=r"cookie file .*absent"):
         NodeSource(node.cookieless_url, cookie=tmp_path / "absent")
 
 
@@ -241,7 +237,8 @@ def test_chain_that_changes_while_it_is_read(node: Node, monkeypatch: pytest.Mon
     before = node.call("getblockcount")
     with NodeSource(node.url) as source:
         source.connect(None, None)
-        fetch, done = source._fetch, []
+        fetch = source._fetch
+        done: list[Any] = []
 
         def reorganise(height: int) -> Any:
             if height == before and not done:
