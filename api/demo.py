@@ -1,0 +1,239 @@
+"""The demo: the whole main job on the built-in sample, and on real data where there is some.
+
+load -> verify -> columns -> clusters -> explain -> answer. What it prints is what it measured; nothing is canned.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from api import clusterings
+from api.instance import Instance, session
+from chain.bitcoin import address as codec
+from chain.bitcoin.etl import EtlFiles
+from chain.bitcoin.files import BlkFolder, BlockFiles
+from chain.bitcoin.network import MAINNET, REGTEST
+from chain.columns import Columns
+from chain.load import LoadReport, load_chain, load_extract, open_columns
+from chain.model import hash_text
+from chain.settings import Settings
+from chain.store.ledger import Dataset, LedgerStore
+from chain.store.postgres import Connection
+from clustering.clustering import Clustering
+from clustering.links import RULES, Rule
+from clustering.simulate.sample import Sample, sample_chain
+
+Say = Callable[[str], None]
+
+SAMPLE = "demo"
+"""Dataset of the built-in sample: a chain of its own on regtest, apart from btc."""
+
+REAL_EXTRACT = "demo-coinjoins"
+"""Extract of the real transactions that are no contiguous chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A dataset with its arrays and its clustering."""
+
+    dataset: Dataset
+    columns: Columns
+    clustering: Clustering
+
+    def text(self, address: int) -> str:
+        return codec.encode(self.columns.address_key(address), self.dataset.params)
+
+    def txid(self, tx: int) -> str:
+        return hash_text(self.columns.tx_txid[tx])
+
+    def height(self, tx: int) -> int:
+        return int(self.columns.block_height[self.columns.tx_block[tx]])
+
+    def when(self, tx: int) -> str:
+        seconds = int(self.columns.block_time[self.columns.tx_block[tx]])
+        return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+
+    def id_of(self, key: bytes) -> int:
+        row = np.zeros((1, 42), np.uint8)
+        row[0, : len(key)] = np.frombuffer(key, np.uint8)
+        return int(self.columns.find_addresses(row, np.array([len(key)], np.uint8))[0])
+
+
+def bitcoin(satoshi: int) -> str:
+    """An amount in bitcoin, exact: 123456789 -> 1.23456789 BTC."""
+    sign = "-" if satoshi < 0 else ""
+    return f"{sign}{abs(satoshi) // 100_000_000}.{abs(satoshi) % 100_000_000:08d} BTC"
+
+
+async def demo(settings: Settings, say: Say) -> None:
+    """Run the whole job and say what it found."""
+    started = time.monotonic()
+    async with session(settings) as (instance, connection):
+        say(f"Instance       {instance.home}")
+        sample = sample_chain()
+        await _sample(instance, connection, sample, say)
+        if settings.data is not None and (settings.data / "bitcoin").is_dir():
+            await _real(instance, connection, settings.data / "bitcoin", say)
+        else:
+            say("")
+            say(
+                "Real data      none: set HEADWATER_DATA to a folder that has bitcoin/ to run the same job on it"
+            )
+    say("")
+    say("Where to look next")
+    address = codec.encode(sample.wallet("sale").keys[0], REGTEST)
+    say(f"  .venv/bin/headwater cluster show {address}")
+    say("  .venv/bin/headwater chain status")
+    say(f"  make serve, then http://{settings.host}:{settings.port}/docs and")
+    say(f"  http://{settings.host}:{settings.port}/v1/btc/addresses/{address}")
+    say(f"Done in {time.monotonic() - started:.1f} s")
+
+
+async def _sample(instance: Instance, connection: Connection, sample: Sample, say: Say) -> None:
+    folder = instance.home / "sample"
+    source = BlockFiles([_write_blocks(folder, sample)], REGTEST)
+    report = await load_chain(connection, instance.home, source, SAMPLE)
+    say("")
+    say("1. The built-in sample: a token sale on a small regtest chain of real serialized blocks")
+    _say_load(report, say)
+    view = await _cluster(instance, connection, SAMPLE, say)
+    _say_sale(view, sample, say)
+    _say_coinjoin(view, sample, say)
+
+
+def _write_blocks(folder: Path, sample: Sample) -> Path:
+    """The sample as a node would keep it: magic, length, block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "blk00000.dat"
+    with open(path, "wb") as handle:
+        for serialized in sample.blocks:
+            handle.write(REGTEST.magic + len(serialized).to_bytes(4, "little") + serialized)
+    return path
+
+
+def _say_load(report: LoadReport, say: Say) -> None:
+    if report.transactions == 0:
+        say(f"   loaded      nothing new (tip {report.tip_height})")
+    else:
+        rate = report.transactions / max(report.seconds, 0.001)
+        say(
+            f"   loaded      {report.blocks} blocks, {report.transactions:,} transactions, {report.outputs:,} outputs,"
+            f" {report.inputs:,} inputs in {report.seconds:.1f} s ({rate:,.0f} transactions/s, verified)"
+        )
+    if report.outside_outputs:
+        say(
+            f"   coverage    {report.outside_outputs:,} inputs spend outputs from outside this dataset (stated values)"
+        )
+    if report.rejects:
+        say(
+            f"   rejected    {len(report.rejects)}, the first: {report.rejects[0].place}: {report.rejects[0].reason}"
+        )
+    say(f"   tip         height {report.tip_height}, {report.tip_hash}")
+
+
+async def _cluster(instance: Instance, connection: Connection, name: str, say: Say) -> _View:
+    store = LedgerStore(connection)
+    dataset = await store.dataset(name)
+    report = await clusterings.update(connection, instance.home, dataset)
+    columns = await open_columns(store, dataset, instance.home)
+    clustering = await clusterings.current_clustering(connection, instance.home, dataset, columns)
+    assert clustering is not None, "a run was just made"
+    state = f"run {report.run}" if report.new else f"run {report.run}, nothing new since"
+    say(
+        f"   clustered   {report.addresses:,} addresses into {report.clusters:,} clusters by {report.accepted_links:,}"
+        f" co-spend links ({state}; partition checked by a second algorithm)"
+    )
+    return _View(dataset, columns, clustering)
+
+
+def _say_cluster(view: _View, address: int, say: Say) -> None:
+    members = view.clustering.cluster_of(address)
+    row = view.clustering.members.row(int(members[0]))
+    sums = view.clustering.summaries
+    say(f"   cluster     {view.dataset.name}/L0/{view.text(int(members[0]))}@{view.clustering.basis.run_id}")
+    say(f"               {len(members):,} addresses, {int(sums.tx_count[row]):,} transactions,")
+    unstated = int(sums.unknown_values[row])
+    received = bitcoin(int(sums.received[row]))
+    say(f"               received {received}, spent {bitcoin(int(sums.spent[row]))}" + _unstated(unstated))
+    say(f"               {view.when(int(sums.first_tx[row]))} to {view.when(int(sums.last_tx[row]))}")
+
+
+def _unstated(count: int) -> str:
+    return f" ({count:,} amounts not stated)" if count else ""
+
+
+def _say_sale(view: _View, sample: Sample, say: Say) -> None:
+    deposits = [view.id_of(key) for key in sample.wallet("sale").keys]
+    first, last = deposits[0], deposits[11]
+    say(f"   question    who holds the deposit address {view.text(first)}?")
+    _say_cluster(view, first, say)
+    _say_chain(view, first, last, say)
+    investor = view.id_of(sample.wallet("investor 1").keys[0])
+    apart = not view.clustering.forest.same(first, investor)
+    say(
+        f"   investors   {'apart from the sale: who pays an address is not joined with it' if apart else 'JOINED'}"
+    )
+    truth = {view.id_of(key) for key in sample.wallet("sale").keys}
+    wrong = set(view.clustering.cluster_of(first).tolist()) - truth
+    say(
+        f"   check       {len(wrong)} addresses of others in the sale's cluster (the sample knows who holds what)"
+    )
+
+
+def _say_chain(view: _View, a: int, b: int, say: Say) -> None:
+    links = view.clustering.links
+    chain = view.clustering.forest.explain(a, b, links.u, links.v)
+    if chain is None:
+        say(f"   why         {view.text(a)} and {view.text(b)} are not connected")
+        return
+    say(f"   why         {view.text(b)} belongs with it: {len(chain)} link(s)")
+    for ordinal in chain.tolist():
+        tx = int(links.tx[ordinal])
+        say(f"               {RULES[Rule(int(links.rule[ordinal]))].wording}: transaction {view.txid(tx)}")
+        say(f"               at height {view.height(tx)}, {view.when(tx)}, spends from both addresses")
+
+
+def _say_coinjoin(view: _View, sample: Sample, say: Say) -> None:
+    names = [f"investor {number}" for number in range(1, 6)]
+    roots = {view.clustering.forest.root(view.id_of(sample.wallet(name).keys[-1])) for name in names}
+    say(
+        f"   coinjoin    {len(names)} investors shared one equal-output transaction: {len(roots)} clusters, none joined"
+    )
+
+
+async def _real(instance: Instance, connection: Connection, folder: Path, say: Say) -> None:
+    say("")
+    say("2. Real Bitcoin: blocks 0 to 4312 from a node's block file")
+    if any((folder / "raw").glob("blk*.dat*")):
+        report = await load_chain(connection, instance.home, BlkFolder(folder / "raw", MAINNET))
+        _say_load(report, say)
+        _say_largest(await _cluster(instance, connection, "btc", say), say)
+    dump = folder / "transactions.jsonl.xz"
+    if dump.exists():
+        say("")
+        say("3. Real Bitcoin: a bitcoin-etl extract of whole later blocks and coinjoins")
+        store = LedgerStore(connection)
+        held = {dataset.name for dataset in await store.datasets("btc") if dataset.counts["tx"]}
+        if REAL_EXTRACT in held:
+            say("   loaded      before: an extract is whole when it is there")
+        else:
+            _say_load(
+                await load_extract(connection, instance.home, EtlFiles([dump], MAINNET), REAL_EXTRACT), say
+            )
+        _say_largest(await _cluster(instance, connection, REAL_EXTRACT, say), say)
+
+
+def _say_largest(view: _View, say: Say) -> None:
+    labels = view.clustering.members.biggest(1)
+    if not len(labels):
+        return
+    say("   largest")
+    _say_cluster(view, int(labels[0]), say)
+    members = view.clustering.cluster_of(int(labels[0]))
+    if len(members) > 1:
+        _say_chain(view, int(members[0]), int(members[-1]), say)
