@@ -238,8 +238,8 @@ async def load_extract(
                 await _lay_again(store, dataset, writer, merged, report)
             finally:
                 await _settle(store, name, writer)
-            for name, row in (("blocks", "block"), ("transactions", "tx"), ("inputs", "input")):
-                setattr(report, name, getattr(report, name) - dataset.counts[row])
+            for total, row in (("blocks", "block"), ("transactions", "tx"), ("inputs", "input")):
+                setattr(report, total, getattr(report, total) - dataset.counts[row])
             report.outputs -= dataset.counts["output"] - dataset.counts["outside"]
             report.outside_outputs -= dataset.counts["outside"]
     dataset = await store.dataset(name)
