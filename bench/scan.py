@@ -110,8 +110,8 @@ def print_table(results: list[Measured], rate: float, ratio: float) -> None:
     )
     for each in results:
         print(
-            f"{each.block:>16} {each.size:>9} {each.transactions:>6} {each.ours * 1e3:>9.2f} {each.rate:>7.0f} "
-            f"{each.bitcoinlib * 1e3:>14.1f} {each.ratio:>6.0f}x"
+            f"{each.block:>16} {each.size:>9} {each.transactions:>6} {each.ours * 1e3:>9.2f} "
+            f"{each.rate:>7.0f} {each.bitcoinlib * 1e3:>14.1f} {each.ratio:>6.0f}x"
         )
     print(f"all blocks {rate:.0f} MB/s a core (at least {TARGET_RATE:.0f})")
     print(f"median {ratio:.0f} times python-bitcoinlib (at least {TARGET_RATIO:.0f})")

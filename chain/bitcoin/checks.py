@@ -115,14 +115,16 @@ def first_repeat(rows: I64) -> tuple[int, int]:
     while size < 2 * len(rows):
         size *= 2
     slots = np.full(size, NONE, np.int64)
+    last = rows.shape[1] - 1
     for row in range(len(rows)):
-        mix = np.int64(0)
-        for word in range(rows.shape[1]):
-            mix = (mix ^ rows[row, word]) * np.int64(0x1E3779B97F4A7C15)
-            mix ^= mix >> 29
-        slot = mix & (size - 1)
+        # A digest's first word is as good as random; the last column tells outputs and blocks apart.
+        mix = (rows[row, 0] ^ rows[row, last]) * np.int64(0x1E3779B97F4A7C15)
+        slot = (mix ^ mix >> 32) & (size - 1)
         while slots[slot] != NONE:
-            if np.array_equal(rows[slots[slot]], rows[row]):
+            word = 0
+            while word <= last and rows[slots[slot], word] == rows[row, word]:
+                word += 1
+            if word > last:
                 return slots[slot], row
             slot = (slot + 1) & (size - 1)
         slots[slot] = row

@@ -18,11 +18,8 @@ from chain.bitcoin.walk import (
     FIRST_INPUT,
     FIRST_OUTPUT,
     HEADER_SIZE,
-    INPUT,
     LOCK_TIME,
-    OUTPUT,
     START,
-    TX,
     WRONG,
     Places,
     walk_blocks,
@@ -60,7 +57,10 @@ def scan(raw: U8, block_start: I64, block_size: I64, network: Network) -> BlockB
     block_start = np.ascontiguousarray(block_start, np.int64)
     block_size = np.ascontiguousarray(block_size, np.int64)
     _check_extents(len(raw), block_start, block_size)
-    places = _find(raw, block_start, block_size)
+    places = walk_blocks(raw, block_start, block_size)
+    if places.wrong != WRONG:
+        block = int(places.wrong)
+        _explain(raw, block, int(block_start[block]), int(block_size[block]))
     blocks, inputs = len(block_start), len(places.input)
     headers = scan_headers(raw[block_start[:, None] + np.arange(HEADER_SIZE)])
     return BlockBatch(
@@ -161,28 +161,6 @@ def _check_extents(total: int, block_start: I64, block_size: I64) -> None:
             f"block {block} of the batch: {block_size[block]} bytes at {block_start[block]} reach "
             f"outside the {total} bytes read"
         )
-
-
-def _find(raw: U8, block_start: I64, block_size: I64) -> Places:
-    """The places of everything in the blocks: one pass to prove and count, one to fill."""
-    places = _empty_places(False, 0, np.zeros(3, np.int64))
-    block = int(walk_blocks(raw, block_start, block_size, places))
-    if block != WRONG:
-        _explain(raw, block, int(block_start[block]), int(block_size[block]))
-    places = _empty_places(True, len(block_start), places.tally)
-    walk_blocks(raw, block_start, block_size, places)
-    return places
-
-
-def _empty_places(fill: bool, blocks: int, counts: I64) -> Places:
-    return Places(
-        fill=fill,
-        first_tx=np.empty(blocks + 1, np.int64),
-        tx=np.empty((counts[TX] + 1, FIRST_OUTPUT + 1), np.int64),
-        input=np.empty(counts[INPUT], np.int64),
-        output=np.empty(counts[OUTPUT], np.int64),
-        tally=np.zeros(3, np.int64),
-    )
 
 
 def _explain(raw: U8, block: int, start: int, size: int) -> NoReturn:

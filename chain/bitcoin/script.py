@@ -163,7 +163,7 @@ def classify_kernel(state: U8, raw: U8, start: int, size: int, key: U8) -> tuple
     return OutputType.NONSTANDARD, 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, forceinline=True)
 def _put(raw: U8, start: int, size: int, key: U8, kind: AddressKind) -> int:
     key[0] = kind
     for byte in range(size):
@@ -171,7 +171,7 @@ def _put(raw: U8, start: int, size: int, key: U8, kind: AddressKind) -> int:
     return 1 + size
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, forceinline=True)
 def _program_kernel(raw: U8, start: int, size: int, key: U8) -> tuple[OutputType, int]:
     length = size - 2
     if length < MIN_PROGRAM or length > MAX_PROGRAM or raw[start + 1] != length:
@@ -192,7 +192,7 @@ def _program_kernel(raw: U8, start: int, size: int, key: U8) -> tuple[OutputType
     return OutputType.WITNESS_UNKNOWN, 2 + length
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, forceinline=True)
 def _is_pay_to_key(raw: U8, start: int, size: int) -> bool:
     return raw[start + size - 1] == OP_CHECKSIG and _is_public_key(raw, start + 1, size - 2)
 

@@ -86,7 +86,7 @@ def verify_blocks(batch: BlockBatch, network: Network) -> None:
     _check_coinbases(batch)
     if len(proven):
         _check_coinbase_heights(batch, proven, network)
-        _check_empty(batch, proven)
+    _check_empty(batch)
     _check_spends(batch)
     _check_output_values(batch)
     if len(proven):
@@ -201,13 +201,15 @@ def _check_coinbases(batch: BlockBatch) -> None:
     counts = np.diff(batch.block_first_tx)
     for block in np.flatnonzero((counts == 0) & (batch.proofs == Proof.BYTES))[:1]:
         raise IntegrityError("coinbase", _block(batch, int(block)), "it has no transactions")
-    for row in np.flatnonzero(batch.tx_coinbase != (batch.tx_index == 0))[:1]:
+    wrong = np.flatnonzero(batch.tx_coinbase != (batch.tx_index == 0))
+    # A dump that does not know a transaction's place states 0: there only a coinbase elsewhere is wrong.
+    for row in wrong[_is_proven(batch, wrong) | batch.tx_coinbase[wrong]][:1]:
         detail = f"transaction {batch.tx_index[row]} of the block is a coinbase"
         if not batch.tx_coinbase[row]:
             detail = "the first transaction of the block is not a coinbase"
         raise IntegrityError("coinbase", _transaction(batch, int(row)), detail)
-    null = (batch.input_prev_index == NULL_INDEX) & ~batch.input_prev_txid.any(axis=1)
-    for row in np.flatnonzero(null)[:1]:
+    suspects = np.flatnonzero(batch.input_prev_index == NULL_INDEX)
+    for row in suspects[~batch.input_prev_txid[suspects].any(axis=1)][:1]:
         detail = "it spends the null outpoint, as only a coinbase may"
         raise IntegrityError("coinbase", _input(batch, int(row)), detail)
 
@@ -223,11 +225,10 @@ def _check_coinbase_heights(batch: BlockBatch, proven: I64, network: Network) ->
         raise IntegrityError("coinbase_height", _block(batch, int(block)), detail)
 
 
-def _check_empty(batch: BlockBatch, proven: I64) -> None:
+def _check_empty(batch: BlockBatch) -> None:
     inputs = np.diff(batch.tx_first_input) + batch.tx_coinbase
-    empty = (inputs == 0) | (np.diff(batch.tx_first_output) == 0)
-    empty &= np.repeat(np.isin(np.arange(batch.block_count), proven), np.diff(batch.block_first_tx))
-    for row in np.flatnonzero(empty)[:1]:
+    empty = np.flatnonzero((inputs == 0) | (np.diff(batch.tx_first_output) == 0))
+    for row in empty[_is_proven(batch, empty)][:1]:
         detail = "it has no outputs" if inputs[row] else "it has no inputs"
         raise IntegrityError("empty_transaction", _transaction(batch, int(row)), detail)
 
@@ -244,11 +245,10 @@ def _check_spends(batch: BlockBatch) -> None:
 
 
 def _check_output_values(batch: BlockBatch) -> None:
-    block_of = np.repeat(np.arange(batch.block_count), np.diff(batch.block_first_tx))
-    unstated = np.repeat(batch.proofs[block_of] == Proof.BYTES, np.diff(batch.tx_first_output))
-    for row in np.flatnonzero(unstated & (batch.output_value == UNKNOWN))[:1]:
-        tx = int(np.searchsorted(batch.tx_first_output, row, "right")) - 1
-        raise IntegrityError("value_range", _transaction(batch, tx), "an output has the value -1")
+    # A stated value may be UNKNOWN, which is -1; in a block's own bytes -1 is a value, and none.
+    rows = np.searchsorted(batch.tx_first_output, np.flatnonzero(batch.output_value == UNKNOWN), "right") - 1
+    for row in rows[_is_proven(batch, rows)][:1]:
+        raise IntegrityError("value_range", _transaction(batch, int(row)), "an output has the value -1")
     _sum(batch, batch.tx_first_output, batch.output_value, "the outputs")
 
 
@@ -317,9 +317,17 @@ def _block(batch: BlockBatch, block: int) -> str:
     return f"{named} ({hash_text(batch.block_hash[block])})"
 
 
+def _is_proven(batch: BlockBatch, rows: I64) -> Bool:
+    """Whether the bytes of the blocks of these transactions are there."""
+    return np.asarray(batch.proofs[_block_of(batch, rows)] == Proof.BYTES)
+
+
+def _block_of(batch: BlockBatch, rows: I64) -> I64:
+    return np.searchsorted(batch.block_first_tx, rows, "right") - 1
+
+
 def _transaction(batch: BlockBatch, row: int) -> str:
-    block = int(np.searchsorted(batch.block_first_tx, row, "right")) - 1
-    return f"{_block(batch, block)}, transaction {hash_text(batch.txid[row])}"
+    return f"{_block(batch, int(_block_of(batch, np.array(row))))}, transaction {hash_text(batch.txid[row])}"
 
 
 def _transaction_of_input(batch: BlockBatch, row: int) -> int:

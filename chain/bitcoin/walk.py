@@ -32,40 +32,39 @@ WRONG = -1
 
 START, BODY, BODY_END, LOCK_TIME, COINBASE, FIRST_INPUT, FIRST_OUTPUT = range(7)
 """The columns of `Places.tx`. The body reaches from the number of inputs to the last output; marker
-and flag lie before it, witnesses and lock time after it."""
-TX, INPUT, OUTPUT = range(3)
-"""The columns of `Places.tally`."""
+and flag lie before it, witnesses and lock time behind it."""
+TX_COLUMNS = 7
+INPUT, OUTPUT = range(2)
+"""The rows of the array of items."""
 
 
 class Places(NamedTuple):
     """Where the parts of the blocks are in the buffer."""
 
-    fill: bool
-    """False in the first pass, which only proves and counts; the arrays but `tally` are then empty."""
+    wrong: int
+    """The first block that is not well formed; WRONG (-1) where all are."""
     first_tx: I64
     """[B + 1]"""
     tx: I64
     """[T + 1, 7]; the last row holds only FIRST_INPUT and FIRST_OUTPUT."""
     input: I64
-    """[I] outpoints."""
+    """[I] outpoints, without those of coinbases."""
     output: I64
     """[O] values."""
-    tally: I64
-    """[3] transactions, inputs (without coinbase) and outputs so far."""
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, forceinline=True)
 def read_u32(raw: U8, at: int) -> int:
     low = np.int64(raw[at]) | np.int64(raw[at + 1]) << 8
     return int(low | np.int64(raw[at + 2]) << 16 | np.int64(raw[at + 3]) << 24)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, forceinline=True)
 def read_i64(raw: U8, at: int) -> int:
     return int(read_u32(raw, at) | read_u32(raw, at + 4) << 32)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, forceinline=True)
 def read_count(raw: U8, at: int, end: int, least: int) -> tuple[int, int]:
     """A CompactSize that counts things of `least` bytes or more, and the position after it.
 
@@ -88,7 +87,7 @@ def read_count(raw: U8, at: int, end: int, least: int) -> tuple[int, int]:
     return value, after
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, forceinline=True)
 def is_null_outpoint(raw: U8, at: int) -> bool:
     nonzero = 0
     for byte in range(32):
@@ -96,38 +95,31 @@ def is_null_outpoint(raw: U8, at: int) -> bool:
     return nonzero == 0 and read_u32(raw, at + 32) == NULL_INDEX
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _walk_inputs(raw: U8, at: int, end: int, count: int, to: Places) -> int:
-    coinbase = count == 1 and end - at >= OUTPOINT_SIZE and is_null_outpoint(raw, at)
-    for _ in range(count):
-        outpoint = at
+@njit(cache=True, nogil=True, forceinline=True)
+def _walk_inputs(raw: U8, at: int, end: int, count: int, found: I64) -> int:
+    """The position behind `count` inputs, whose outpoints are written to `found`."""
+    for row in range(count):
+        found[row] = at
         size, script = read_count(raw, at + OUTPOINT_SIZE, end, 1)
         if script == WRONG or end - script < size + 4:
             return WRONG
         at = script + size + 4
-        if not coinbase:
-            if to.fill:
-                to.input[to.tally[INPUT]] = outpoint
-            to.tally[INPUT] += 1
-    if to.fill:
-        to.tx[to.tally[TX], COINBASE] = coinbase
     return at
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _walk_outputs(raw: U8, at: int, end: int, count: int, to: Places) -> int:
-    for _ in range(count):
-        if to.fill:
-            to.output[to.tally[OUTPUT]] = at
-        to.tally[OUTPUT] += 1
-        size, at = read_count(raw, at + 8, end, 1)
-        if at == WRONG:
+@njit(cache=True, nogil=True, forceinline=True)
+def _walk_outputs(raw: U8, at: int, end: int, count: int, found: I64) -> int:
+    """The position behind `count` outputs, whose values are written to `found`."""
+    for row in range(count):
+        found[row] = at
+        size, script = read_count(raw, at + 8, end, 1)
+        if script == WRONG:
             return WRONG
-        at += size
+        at = script + size
     return at
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, forceinline=True)
 def _walk_witnesses(raw: U8, at: int, end: int, count: int) -> int:
     """One stack of items per input; stacks that are all empty must not be serialized (BIP 144)."""
     all_items = 0
@@ -144,66 +136,62 @@ def _walk_witnesses(raw: U8, at: int, end: int, count: int) -> int:
     return at if all_items else WRONG
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _walk_transaction(raw: U8, start: int, end: int, to: Places) -> int:
-    """The position after the transaction at `start`."""
-    if end - start < 6:
+@njit(cache=True, nogil=True, forceinline=True)
+def _walk_transaction(raw: U8, start: int, end: int, tx: I64, items: I64) -> int:
+    """The position behind the transaction at `start`: fills the row tx[0], and of tx[1] the last columns."""
+    if end - start < 6 or (raw[start + 4] == 0 and raw[start + 5] != 1):
         return WRONG
     segwit = raw[start + 4] == 0
-    if segwit and raw[start + 5] != 1:
-        return WRONG
-    row = to.tally[TX]
     body = start + 6 if segwit else start + 4
-    if to.fill:
-        to.tx[row, START] = start
-        to.tx[row, BODY] = body
-        to.tx[row, FIRST_INPUT] = to.tally[INPUT]
-        to.tx[row, FIRST_OUTPUT] = to.tally[OUTPUT]
+    first_input, first_output = tx[0, FIRST_INPUT], tx[0, FIRST_OUTPUT]
     inputs, at = read_count(raw, body, end, MIN_INPUT_SIZE)
     if at == WRONG or inputs == 0:
         return WRONG
-    at = _walk_inputs(raw, at, end, inputs, to)
+    coinbase = inputs == 1 and is_null_outpoint(raw, at)
+    at = _walk_inputs(raw, at, end, inputs, items[INPUT, first_input:])
     if at == WRONG:
         return WRONG
     outputs, at = read_count(raw, at, end, MIN_OUTPUT_SIZE)
     if at == WRONG:
         return WRONG
-    body_end = _walk_outputs(raw, at, end, outputs, to)
+    body_end = _walk_outputs(raw, at, end, outputs, items[OUTPUT, first_output:])
     at = body_end
     if segwit and at != WRONG:
         at = _walk_witnesses(raw, at, end, inputs)
     if at == WRONG or end - at < 4:
         return WRONG
-    if to.fill:
-        to.tx[row, BODY_END] = body_end
-        to.tx[row, LOCK_TIME] = at
-    to.tally[TX] += 1
+    tx[0, START], tx[0, BODY], tx[0, BODY_END], tx[0, LOCK_TIME] = start, body, body_end, at
+    tx[0, COINBASE] = coinbase
+    tx[1, FIRST_INPUT] = first_input if coinbase else first_input + inputs
+    tx[1, FIRST_OUTPUT] = first_output + outputs
     return int(at + 4)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _walk_block(raw: U8, start: int, end: int, to: Places) -> int:
-    if end - start < HEADER_SIZE:
-        return WRONG
-    count, at = read_count(raw, start + HEADER_SIZE, end, MIN_TX_SIZE)
-    for _ in range(count):
-        at = _walk_transaction(raw, at, end, to)
-        if at == WRONG:
-            return WRONG
-    return at if at == end else WRONG
-
-
 @njit(cache=True, nogil=True)
-def walk_blocks(raw: U8, block_start: I64, block_size: I64, to: Places) -> int:
-    """Walk every block; the number of the first that is not well formed, WRONG (-1) if all are."""
+def walk_blocks(raw: U8, block_start: I64, block_size: I64) -> Places:
+    """Walk the blocks at `raw[block_start[b]:block_start[b] + block_size[b]]`, all of them in `raw`.
+
+    The arrays are as long as the bytes could ask for at most, whatever counts stand in them; the
+    pages behind what is found are never touched.
+    """
+    most = block_size.sum()
+    first_tx = np.zeros(len(block_start) + 1, np.int64)
+    tx = np.empty((most // MIN_TX_SIZE + 2, TX_COLUMNS), np.int64)
+    items = np.empty((2, most // MIN_OUTPUT_SIZE + 1), np.int64)
+    tx[0, FIRST_INPUT], tx[0, FIRST_OUTPUT] = 0, 0
+    row, wrong = 0, WRONG
     for block in range(len(block_start)):
-        if to.fill:
-            to.first_tx[block] = to.tally[TX]
-        start = block_start[block]
-        if _walk_block(raw, start, start + block_size[block], to) == WRONG:
-            return int(block)
-    if to.fill:
-        to.first_tx[len(block_start)] = to.tally[TX]
-        to.tx[to.tally[TX], FIRST_INPUT] = to.tally[INPUT]
-        to.tx[to.tally[TX], FIRST_OUTPUT] = to.tally[OUTPUT]
-    return WRONG
+        end = block_start[block] + block_size[block]
+        at, count = WRONG, 0
+        if block_size[block] >= HEADER_SIZE:
+            count, at = read_count(raw, block_start[block] + HEADER_SIZE, end, MIN_TX_SIZE)
+        while count > 0 and at != WRONG:
+            at = _walk_transaction(raw, at, end, tx[row:], items)
+            row += 1
+            count -= 1
+        if at != end:
+            wrong = block
+            break
+        first_tx[block + 1] = row
+    inputs, outputs = tx[row, FIRST_INPUT], tx[row, FIRST_OUTPUT]
+    return Places(wrong, first_tx, tx[: row + 1], items[INPUT, :inputs], items[OUTPUT, :outputs])
