@@ -219,6 +219,12 @@ def read_bytes(path: Path, limit: int, sniff: bool = True) -> bytes:
         return read_bounded(path, file, limit)
 
 
+def read_start(path: Path, size: int, sniff: bool = False) -> bytes:
+    """The first `size` decoded bytes of `path`, fewer where it has fewer; the form by its name alone."""
+    with open_binary(path, sniff) as file:
+        return file.read(size)
+
+
 def read_bounded(path: Path, file: BinaryIO, limit: int) -> bytes:
     """What is left in `file`, opened from `path`; LimitExceeded where that is more than `limit`."""
     parts: list[bytes] = []

@@ -115,6 +115,7 @@ class EtlFiles:
     def all_batches(self) -> Iterator[BlockBatch]:
         """Every row, whole groups of one block hash, in the order in which these first appear."""
         self._rows()
+        self._rows()
         for part in self._parts(list(range(len(self._blocks)))):
             yield self._batch(part, [NO_PARENT] * len(part))
 
