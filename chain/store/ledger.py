@@ -101,6 +101,10 @@ class LedgerStore:
             )
             if added is not None:
                 await self.connection.execute(self._sql["add_dataset_partitions"], added)
+            else:
+                await self.connection.execute(
+                    self._sql["redeclare_dataset"], name, network.name, anchor_height, kind
+                )
         dataset = await self.dataset(name)
         if (dataset.network, dataset.chain) != (network.name, chain):
             raise IntegrityError(

@@ -19,6 +19,11 @@ with added as (
     on conflict (name) do nothing returning dataset_id)
 insert into ledger_cursor (dataset_id) select dataset_id from added returning dataset_id;
 
+-- name: redeclare_dataset
+-- An empty dataset (its first load was refused) is whatever the next load says.
+update dataset d set network = $2, anchor_height = $3 from ledger_cursor c
+where d.name = $1 and d.kind = $4 and c.dataset_id = d.dataset_id and c.tx_count = 0;
+
 -- name: add_dataset_partitions
 select add_dataset_partitions($1::smallint);
 
