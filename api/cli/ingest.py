@@ -69,8 +69,10 @@ def bitcoin(
         )
     if more and not (block or etl):
         raise typer.BadParameter("further files go with --block or --etl")
-    if dataset is not None and dataset != "btc" and rpc is not None:
+    if dataset not in (None, "btc") and rpc is not None:
         raise typer.BadParameter("a node fills the full dataset: leave --dataset out")
+    if dataset not in (None, "btc") and (from_height is not None or to_height is not None):
+        raise typer.BadParameter("--from and --to go with the full dataset; an extract takes all that it is given")
     chosen = settings()
     asked = None if network is None else NETWORKS[network]
 
