@@ -19,6 +19,7 @@ NOT_MONEY = {
     "chain/compressed.py": "no amounts",
     "chain/bitcoin/records.py": "no amounts",
     "chain/store/embedded.py": "no amounts",
+    "api/answers/opening.py": "seconds between looks at the ledger",
     "api/demo.py": "seconds and rates of the demo",
     "api/clusterings.py": "seconds of a run",
     "api/cli/ingest.py": "seconds of a load",
