@@ -144,7 +144,14 @@ class NodeClient:
         """The result of a JSON-RPC call; NodeError where the node answers with an error."""
 
         def ask(line: _Line) -> Any:
-            return getattr(line.proxy, method)(*params)
+            try:
+                return getattr(line.proxy, method)(*params)
+            except (
+                AttributeError,
+                TypeError,
+                UnicodeDecodeError,
+            ) as error:  # what the proxy takes for granted
+                raise _RefusedError(f"no JSON-RPC answer: {error}") from error
 
         return self._retried(method, ask)
 
