@@ -124,3 +124,10 @@ class LoadProgress(AbstractContextManager["LoadProgress"]):
 
     def __call__(self, at: int, goal: int | None) -> None:
         self._bar.update(self._task, completed=at, total=goal)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Text for people, as it is: control characters of foreign names are made visible."""
+    for line in lines:
+        sys.stdout.write("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line) + "\n")
+    sys.stdout.flush()

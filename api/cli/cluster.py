@@ -1,0 +1,163 @@
+"""headwater cluster: which addresses belong together, and why."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from api import clusterings
+from api.answers.address import address_body
+from api.answers.explain import explain_body
+from api.answers.opening import check_chain, open_views
+from api.answers.shapes import AddressAnswer, AddressBody, Asked, ExplainAnswer, ExplainBody, Seen
+from api.answers.text import bitcoin
+from api.cli.options import ChainOption, DatasetOption, FormatOption, run, settings
+from api.cli.output import Format, print_lines, print_object, print_rows
+from api.clusterings import UpdateReport
+from api.instance import session
+from chain.errors import NotFound
+from chain.store.ledger import LedgerStore
+
+app = typer.Typer(no_args_is_help=True)
+
+AsOfOption = Annotated[int | None, typer.Option("--as-of", min=0, help="Answer as of this height.")]
+
+
+@app.callback()
+def cluster() -> None:
+    """Which addresses belong together, and why."""
+
+
+@app.command()
+def update(
+    chain: Annotated[str | None, typer.Option("--chain", help="btc; left out, every chain")] = None,
+    dataset: DatasetOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Cluster what is new since the last run."""
+    if chain is not None:
+        check_chain(chain)
+
+    async def work() -> list[UpdateReport]:
+        async with session(settings()) as (instance, connection):
+            chosen = [
+                each
+                for each in await LedgerStore(connection).datasets(chain)
+                if dataset in (None, each.name) and each.counts["tx"]
+            ]
+            if not chosen:
+                raise NotFound("there is nothing to cluster; headwater ingest loads it")
+            return [await clusterings.update(connection, instance.home, each) for each in chosen]
+
+    reports = run(work())
+    print_rows([{**asdict(report), "seconds": f"{report.seconds:.2f}"} for report in reports], form)
+
+
+@app.command()
+def show(
+    address: str,
+    level: Annotated[str | None, typer.Option("--level", help="L0")] = None,
+    as_of: AsOfOption = None,
+    chain: ChainOption = "btc",
+    dataset: DatasetOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Facts of an address and its cluster, in every dataset that knows it."""
+
+    async def work() -> AddressBody:
+        async with session(settings()) as (instance, connection):
+            views = await open_views(connection, instance.url, instance.home, chain, dataset)
+            return address_body(chain, views, address, as_of, level)
+
+    body = run(work())
+    if form is not Format.TABLE:
+        print_object(body, form)
+        return
+    print_lines([f"address      {body['address']} ({body['kind']})"])
+    if not body["observed"]:
+        print_lines(_not_observed(body["asked"]))
+    for answer in body["answers"]:
+        print_lines(["", *_show_lines(answer)])
+
+
+@app.command()
+def explain(
+    a: str,
+    b: str,
+    as_of: AsOfOption = None,
+    chain: ChainOption = "btc",
+    dataset: DatasetOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """The chain of links between two addresses."""
+
+    async def work() -> ExplainBody:
+        async with session(settings()) as (instance, connection):
+            views = await open_views(connection, instance.url, instance.home, chain, dataset)
+            return explain_body(chain, views, a, b, as_of)
+
+    body = run(work())
+    if form is not Format.TABLE:
+        print_object(body, form)
+        return
+    if not body["answers"]:
+        print_lines(_not_observed(body["asked"]))
+    for answer in body["answers"]:
+        print_lines([*_explain_lines(answer), ""])
+
+
+def _not_observed(asked: list[Asked]) -> list[str]:
+    """Where it was looked for: never "no such address", which nobody can know."""
+    lines = []
+    for each in asked:
+        as_of = each["as_of"]
+        reach = "an extract" if as_of is None or as_of["height"] is None else f"as of block {as_of['height']}"
+        lines.append(f"not observed in {each['dataset']} ({each['reason'] or reach})")
+    return lines
+
+
+def _show_lines(answer: AddressAnswer) -> list[str]:
+    facts, cluster = answer["facts"], answer["cluster"]
+    lines = [
+        f"dataset      {answer['dataset']}, {_as_of(answer)}",
+        f"received     {bitcoin(facts['received'])} BTC in {facts['received_count']} outputs",
+        f"spent        {bitcoin(facts['spent'])} BTC in {facts['spent_count']} inputs",
+        f"balance      {bitcoin(facts['balance'])}" + (" BTC" if facts["balance"] else ""),
+        f"transactions {facts['tx_count']}, {_seen(facts['first_seen'])} to {_seen(facts['last_seen'])}",
+    ]
+    if cluster is None:
+        return [*lines, f"cluster      {answer['cluster_note']}"]
+    lines += [f"cluster      {cluster['id']}", f"             {cluster['size']} addresses"]
+    summary = cluster["summary"]
+    if summary is not None:
+        lines.append(f"             received {bitcoin(summary['received'])} BTC, spent {bitcoin(summary['spent'])} BTC")
+    lines += [
+        f"             {rule['count']} links {rule['wording']} (error rate: {rule['rate']})" for rule in cluster["links"]
+    ]
+    return [*lines, f"             {cluster['statement']}"]
+
+
+def _as_of(answer: AddressAnswer) -> str:
+    as_of = answer["as_of"]
+    if as_of is None or as_of["height"] is None:
+        return f"an extract of {answer['coverage']['transactions']} transactions"
+    return f"as of block {as_of['height']} ({as_of['time']})"
+
+
+def _seen(seen: Seen) -> str:
+    return seen["time"] or seen["txid"]
+
+
+def _explain_lines(answer: ExplainAnswer) -> list[str]:
+    lines = [f"dataset      {answer['dataset']}", f"connected    {'yes' if answer['connected'] else 'no'}: {answer['reason']}"]
+    for link in answer["links"]:
+        height = "unknown height" if link["height"] is None else f"height {link['height']}"
+        lines += [
+            f"  {link['a']}",
+            f"    {link['rule']}, {link['wording']} (error rate: {link['rate']})",
+            f"    transaction {link['txid']}, {height}, {link['time']}",
+            f"  {link['b']}",
+        ]
+    return [*lines, answer["statement"]]

@@ -1,0 +1,68 @@
+"""headwater tx: transactions."""
+
+from __future__ import annotations
+
+import typer
+
+from api.answers.opening import open_views
+from api.answers.shapes import TransactionAnswer, TransactionBody
+from api.answers.text import bitcoin
+from api.answers.transaction import read_txid, stored, transaction_body
+from api.cli.options import DatasetOption, FormatOption, run, settings
+from api.cli.output import Format, print_lines, print_object
+from api.instance import session
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def tx() -> None:
+    """Transactions."""
+
+
+@app.command()
+def show(
+    chain: str = typer.Argument(help="btc"),
+    txid: str = typer.Argument(help="64 hex digits, as explorers print them"),
+    dataset: DatasetOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Class, movements and the links that rest on a transaction."""
+    digest = read_txid(txid)
+
+    async def work() -> TransactionBody:
+        async with session(settings()) as (instance, connection):
+            views = await open_views(connection, instance.url, instance.home, chain, dataset)
+            return transaction_body(chain, views, digest, await stored(connection, views, digest))
+
+    body = run(work())
+    if form is not Format.TABLE:
+        print_object(body, form)
+        return
+    for answer in body["answers"]:
+        print_lines(_lines(body["txid"], answer))
+
+
+def _lines(txid: str, answer: TransactionAnswer) -> list[str]:
+    block = answer["block"]
+    height = "unknown height" if block["height"] is None else f"height {block['height']}"
+    lines = [
+        f"transaction  {txid}",
+        f"dataset      {answer['dataset']}",
+        f"block        {height}, {block['time']}, place {block['index']}, proof: {block['proof']}",
+        f"class        {answer['class']['name']}: {answer['class']['effect']}",
+    ]
+    for movement in answer["movements"]:
+        lines.append(f"debits       {answer['input_count']}" + (" (coinbase: new coins)" if answer["coinbase"] else ""))
+        for debit in movement["debits"]:
+            outside = "  outside" if debit["outside"] else ""
+            lines.append(f"  {bitcoin(debit['value']):>20}  {debit['address'] or debit['type']}{outside}")
+        lines.append(f"credits      {answer['output_count']}")
+        for credit in movement["credits"]:
+            name = "fee" if credit["n"] is None else f"{credit['n']}: {credit['address'] or credit['type']}"
+            spent = f"  spent by {credit['spent_by']}" if credit["spent_by"] else ""
+            lines.append(f"  {bitcoin(credit['value']):>20}  {name}{spent}")
+    lines.append(f"links        {len(answer['links'])} rest on it")
+    for link in answer["links"]:
+        lines.append(f"  {link['rule']} ({link['status']}): {' - '.join(link['addresses'])}")
+    return lines

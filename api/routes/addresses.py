@@ -1,0 +1,142 @@
+"""/v1/{chain}/addresses: facts, transactions; explain; look-up of many."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.answers.address import LOOKUP_ADDRESSES, address_body, lookup_body, transactions_page
+from api.answers.explain import explain_body
+from api.answers.shapes import AddressBody, AddressTransactionsBody, ExplainBody, LookupBody
+from api.answers.view import InvalidParameter
+from api.routes.service import (
+    DEFAULT_LIMIT,
+    Address,
+    AsOfHeight,
+    Chain,
+    Cursor,
+    Level,
+    Limit,
+    ServiceOf,
+    answered,
+    paged,
+    problems,
+    threaded,
+)
+
+router = APIRouter()
+
+MAX_BODY = 8 << 20
+"""Bytes of a request body, counted while they come in."""
+
+
+@router.get(
+    "/{chain}/addresses/{address}",
+    operation_id="get_address",
+    summary="Facts and cluster of an address",
+    response_model=AddressBody,
+    responses=problems(404, 422, 503),
+)
+async def address(
+    chain: Chain, address: Address, service: ServiceOf, as_of: AsOfHeight = None, level: Level = None
+) -> Response:
+    """In every dataset that knows it. An address never seen is `observed: false`, as of what was asked."""
+    views = await service.views.views(chain)
+    return answered(await threaded(lambda: address_body(chain, views, address, as_of, level)))
+
+
+@router.get(
+    "/{chain}/addresses/{address}/transactions",
+    operation_id="list_address_transactions",
+    summary="Transactions of an address, the newest first",
+    response_model=AddressTransactionsBody,
+    responses=problems(404, 410, 422, 503),
+)
+async def transactions(
+    chain: Chain, address: Address, service: ServiceOf, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Response:
+    """What each transaction gave to the address and took from it."""
+    of_list = f"transactions {chain} {address}"
+    start = service.cursors.read(of_list, cursor)
+    views = await service.views.views(chain)
+    return paged(service, of_list, await threaded(lambda: transactions_page(chain, views, address, start, limit)))
+
+
+@router.get(
+    "/{chain}/explain",
+    operation_id="explain",
+    summary="Why two addresses are together",
+    response_model=ExplainBody,
+    responses=problems(404, 422, 503),
+)
+async def explain(
+    chain: Chain,
+    service: ServiceOf,
+    a: Annotated[str, Query(max_length=200)],
+    b: Annotated[str, Query(max_length=200)],
+    as_of: AsOfHeight = None,
+) -> Response:
+    """The chain of links between them, each with its transaction and rule; or where each is instead."""
+    views = await service.views.views(chain)
+    return answered(await threaded(lambda: explain_body(chain, views, a, b, as_of)))
+
+
+class LookupRequest(msgspec.Struct, forbid_unknown_fields=True):
+    addresses: list[str]
+    chain: str = "btc"
+
+
+_LOOKUP_SCHEMA: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["addresses"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "chain": {"type": "string", "default": "btc"},
+                        "addresses": {
+                            "type": "array",
+                            "maxItems": LOOKUP_ADDRESSES,
+                            "items": {"type": "string"},
+                        },
+                    },
+                },
+                "example": {"chain": "btc", "addresses": ["1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"]},
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/lookup",
+    operation_id="lookup",
+    summary=f"Up to {LOOKUP_ADDRESSES} addresses at once",
+    response_model=LookupBody,
+    responses=problems(404, 413, 422, 503),
+    openapi_extra=_LOOKUP_SCHEMA,
+)
+async def lookup(request: Request, service: ServiceOf) -> Response:
+    """A row for each address, in order; a bad one is a row that says so and fails no other."""
+    try:
+        asked = msgspec.json.decode(await _bounded_body(request), type=LookupRequest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidParameter("body", f"the body is not a look-up: {error}") from None
+    views = await service.views.views(asked.chain)
+    return answered(await threaded(lambda: lookup_body(asked.chain, views, asked.addresses)))
+
+
+async def _bounded_body(request: Request) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY:
+            raise HTTPException(413, f"a body has at most {MAX_BODY} bytes")
+    return bytes(body)

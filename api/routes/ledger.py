@@ -1,0 +1,100 @@
+"""/v1/{chain}/transactions, /v1/runs and /v1/health."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
+
+from api.answers.opening import check_chain
+from api.answers.shapes import HealthBody, RunsBody, TransactionBody
+from api.answers.state import dataset_state, health_body, runs_page
+from api.answers.transaction import read_txid, stored, transaction_body
+from api.routes.service import (
+    DEFAULT_LIMIT,
+    Chain,
+    Cursor,
+    Limit,
+    ServiceOf,
+    answered,
+    paged,
+    problems,
+    threaded,
+)
+from chain.errors import NotFound
+from chain.store.answers import AnswerStore
+from chain.store.ledger import LedgerStore
+from chain.store.links import LinkStore
+
+router = APIRouter()
+
+
+@router.get(
+    "/{chain}/transactions/{txid}",
+    operation_id="get_transaction",
+    summary="Class, movements and links of a transaction",
+    response_model=TransactionBody,
+    responses=problems(404, 422, 503),
+)
+async def transaction(
+    chain: Chain, service: ServiceOf, txid: Annotated[str, Path(description="64 hex digits", max_length=200)]
+) -> Response:
+    """Every transaction of that id, in every dataset that has one."""
+    digest = read_txid(txid)
+    views = await service.views.views(chain)
+    async with service.connection() as connection:
+        found = await stored(connection, views, digest)
+    return answered(await threaded(lambda: transaction_body(chain, views, digest, found)))
+
+
+@router.get(
+    "/runs",
+    operation_id="list_runs",
+    summary="Runs of clustering, the newest first",
+    response_model=RunsBody,
+    responses=problems(404, 410, 422, 503),
+)
+async def runs(
+    service: ServiceOf,
+    chain: Annotated[str | None, Query(description="btc; left out, every chain", max_length=16)] = None,
+    dataset: Annotated[str | None, Query(max_length=63)] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response:
+    """What each run rests on, and the digest of its partition."""
+    of_list = f"runs {chain} {dataset}"
+    start = service.cursors.read(of_list, cursor)
+    views = await service.views.views(chain, dataset)
+    found = {}
+    async with service.connection() as connection:
+        for view in views:
+            here = start is not None and start.dataset == view.name and start.after is not None
+            before = int(start.after[0]) if start is not None and here and start.after else None
+            found[view.name] = await LinkStore(connection).runs(view.dataset, limit + 1, before)
+    return paged(service, of_list, runs_page(chain, views, found, start, limit))
+
+
+@router.get(
+    "/health",
+    operation_id="get_health",
+    summary="Whether the service can answer, and how far each dataset reaches",
+    response_model=HealthBody,
+    responses=problems(503),
+)
+async def health(service: ServiceOf) -> Response:
+    """Tips, what follows behind, and coverage. 503 where the database is away."""
+    async with service.connection() as connection:
+        store = AnswerStore(connection)
+        version = await store.server_version()
+        states = {state.name: state for state in await store.states()}
+        datasets = await LedgerStore(connection).datasets()
+    try:
+        await service.views.refresh()
+    except NotFound:
+        check_chain("btc")
+    views = service.views.all_views()
+    known = [each for each in datasets if each.name in states]
+    return answered(
+        health_body(version, [dataset_state(each, states[each.name], views.get(each.name)) for each in known])
+    )

@@ -1,0 +1,123 @@
+"""What every route has at hand: the open views, a connection, cursors, and how answers are written."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import asyncpg
+import orjson
+from fastapi import Depends, Path, Query, Request
+from starlette.responses import Response
+
+from api.answers.naming import Handle, read_handle
+from api.answers.opening import ViewCache
+from api.answers.pages import Place
+from api.answers.view import DatasetView, InvalidParameter
+from api.cursors import Cursors
+from api.problems import MEDIA_TYPE, PROBLEM_SCHEMA
+from chain.store.answers import reading
+from chain.store.postgres import Connection
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 1_000
+"""Items of one page."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Service:
+    """What a running service has open."""
+
+    views: ViewCache
+    cursors: Cursors
+    pool: asyncpg.Pool[Any]
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection of the pool; StoreUnavailable where there is none."""
+        async with reading(), self.pool.acquire(timeout=5) as connection:
+            yield connection
+
+    async def of_run(self, chain: str, handle: Handle) -> list[DatasetView]:
+        """The view of a handle's dataset with the clustering of its run."""
+        views = await self.views.views(chain)
+        return [
+            await self.views.at_run(view, handle.run) if view.name == handle.dataset else view for view in views
+        ]
+
+
+def service(request: Request) -> Service:
+    found: Service = request.app.state.service
+    return found
+
+
+async def known_parameters(request: Request) -> None:
+    """A query parameter that the route does not have is refused, never ignored."""
+    route = request.scope["route"]
+    names = {field.alias for field in route.dependant.query_params}
+    for each in route.dependant.dependencies:
+        names |= {field.alias for field in each.query_params}
+    for name in request.query_params:
+        if name not in names:
+            allowed = ", ".join(sorted(names)) or "none"
+            raise InvalidParameter(name[:80], f"there is no parameter {name[:80]!r} here; there are: {allowed}")
+
+
+ServiceOf = Annotated[Service, Depends(service)]
+Chain = Annotated[str, Path(description="btc", max_length=16)]
+Address = Annotated[str, Path(description="An address of the chain, in any of its forms", max_length=200)]
+AsOfHeight = Annotated[int | None, Query(description="Answer as of this height")]
+Level = Annotated[str | None, Query(description="L0", max_length=16)]
+Limit = Annotated[
+    int, Query(ge=1, le=MAX_LIMIT, description=f"Items of a page; at most {MAX_LIMIT}", examples=[DEFAULT_LIMIT])
+]
+Cursor = Annotated[str | None, Query(description="`next` of the page before", max_length=4_096)]
+
+
+def cluster_handle(
+    dataset: Annotated[str, Path(max_length=63)],
+    level: Annotated[str, Path(max_length=16)],
+    address: Annotated[str, Path(description="The earliest address, with @run or without", max_length=200)],
+) -> Handle:
+    return read_handle(dataset, level, address)
+
+
+ClusterHandle = Annotated[Handle, Depends(cluster_handle)]
+
+
+async def threaded(work: Callable[[], T]) -> T:
+    """Work on mapped arrays, off the event loop: a page that is not in memory must not hold up others."""
+    return await asyncio.to_thread(work)
+
+
+def answered(body: Any) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json")
+
+
+def paged(service: Service, of_list: str, page: tuple[Any, Place | None]) -> Response:
+    """A page with its `next`."""
+    body, place = page
+    return answered({**body, "next": service.cursors.write(of_list, place)})
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route, for OpenAPI."""
+    meaning = {
+        404: "No such thing here",
+        410: "The list has changed; begin it again",
+        413: "The body is larger than its limit",
+        422: "A parameter is not what it must be; the problem names it",
+        503: "The database or a dataset is not to be had now",
+    }
+    return {
+        status: {"description": meaning[status], "content": {MEDIA_TYPE: {"schema": PROBLEM_SCHEMA}}}
+        for status in statuses
+    }
+
+
+Views = Sequence[DatasetView]
