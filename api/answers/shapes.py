@@ -469,7 +469,7 @@ class DatasetState(TypedDict):
     run: int | None
     clustering_behind: int | None
     """Transactions that the newest run has not looked at; null before the first run."""
-    gaps: int
+    gaps: int | None
     """Heights between the first and the last known one that the dataset does not hold."""
     coverage: Coverage | None
 

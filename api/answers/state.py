@@ -38,7 +38,7 @@ def dataset_state(dataset: Dataset, state: State, view: DatasetView | None) -> D
         "columns_behind": columns,
         "run": None if clustered is None else clustered.run_id,
         "clustering_behind": None if clustered is None else max(0, state.tx_count - clustered.tx_count),
-        "gaps": 0 if view is None else _gaps(view),
+        "gaps": None if view is None or dataset.kind == "extract" else _gaps(view),
         "coverage": None if view is None else view.coverage,
     }
 

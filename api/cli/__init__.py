@@ -39,11 +39,11 @@ def main() -> None:
         app(standalone_mode=True)
     except AddressError as error:
         place = "" if error.position is None else f" (character {error.position + 1})"
-        stderr.print(f"error: {error}{place}", markup=False)
+        stderr.print(f"error: {error}{place}", markup=False, soft_wrap=True)
         sys.exit(EXIT_USAGE)
     except HeadwaterError as error:
-        stderr.print(f"error: {error}", markup=False)
+        stderr.print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
-        stderr.print("interrupted; run the same command again to go on where it was", markup=False)
+        stderr.print("interrupted; run the same command again to go on where it was", markup=False, soft_wrap=True)
         sys.exit(EXIT_INTERRUPTED)

@@ -96,7 +96,7 @@ def bitcoin(
     body = {**asdict(report), "seconds": f"{report.seconds:.2f}", "rejects": len(report.rejects)}
     print_object({**body, "rejects_file": None if rejects is None else str(rejects)}, form)
     if rejects is not None:
-        stderr.print(f"{len(report.rejects)} rejected, listed in {rejects}", markup=False)
+        stderr.print(f"{len(report.rejects)} rejected, listed in {rejects}", markup=False, soft_wrap=True)
         raise typer.Exit(EXIT_IN_PART)
 
 

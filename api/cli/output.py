@@ -28,6 +28,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 """First characters that make a spreadsheet take a cell for a formula (OWASP ASVS 5.0, 1.2.10)."""
 
 
+PIPE_WIDTH = 1_000
+"""Characters of a table's line where no terminal sets them: nothing is folded that a script will read."""
+
+
 def safe_cell(value: object) -> str:
     """A CSV cell that no spreadsheet evaluates; numbers stay numbers."""
     text = "" if value is None else str(value)
@@ -95,7 +99,7 @@ def _print_table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty()).print(table)
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def _write(data: bytes) -> None:

@@ -126,7 +126,7 @@ def test_an_address_never_seen_is_an_answer(newcomer: Newcomer, demo: str) -> No
 def test_a_bad_line_is_rejected_by_name_and_the_rest_is_loaded(newcomer: Newcomer, tmp_path: Path) -> None:
     rows = [
         {
-            "hash": f"{number:064x}", "block_hash": f"{number + 100:064x}", "block_number": number,
+            "hash": f"{number:064x}", "block_hash": f"{number + 100:064x}", "block_number": number + 1,
             "block_timestamp": 1_600_000_000 + number, "index": 0, "is_coinbase": True, "inputs": [],
             "outputs": [{"index": 0, "value": 5_000_000_000, "addresses": [], "type": "nonstandard"}],
         }

@@ -9,6 +9,8 @@ import click
 import pytest
 import typer
 
+from api import openapi
+from api.app import create_app
 from api.cli import app
 from chain import errors
 from chain.bitcoin.verify import CHECKS
@@ -80,3 +82,15 @@ def test_every_table_is_documented() -> None:
     }
     assert {"block", "link"} < tables
     assert [table for table in sorted(tables) if f"`{table}`" not in _text("storage.md")] == []
+
+
+def test_every_route_is_documented() -> None:
+    text = _text("rest.md")
+    paths = create_app().openapi()["paths"]
+    routes = [f"{method.upper()} {path}" for path, methods in paths.items() for method in methods]
+    assert len(routes) >= 11
+    assert [route for route in routes if f"| `{route}` |" not in text] == []
+
+
+def test_the_committed_openapi_is_the_service_s() -> None:
+    assert openapi.PATH.read_text() == openapi.description(), "run python -m api.openapi"
