@@ -63,7 +63,7 @@ class Content:
 
     def __init__(self, path: Path, key: bytes = NO_KEY) -> None:
         self.path = path
-        self._key = np.frombuffer(key, np.uint8)
+        self._key = key
 
     def size(self) -> int:
         """Bytes of content, now."""
@@ -90,10 +90,12 @@ class Content:
 
     def _plain(self, data: bytes, offset: int) -> bytes:
         """`data`, which stands at `offset`, with the key taken off."""
-        if not self._key.any():
+        if self._key == NO_KEY:
             return data
-        key = np.roll(self._key, -(offset % KEY_SIZE))
-        return bytes(np.frombuffer(data, np.uint8) ^ np.resize(key, len(data)))
+        turn = offset % KEY_SIZE
+        word = np.frombuffer(self._key[turn:] + self._key[:turn], np.uint64)
+        words = np.frombuffer(data + bytes(-len(data) % KEY_SIZE), np.uint64)
+        return (words ^ word).tobytes()[: len(data)]
 
 
 class Unpacked(Content):
