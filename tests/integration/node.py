@@ -52,7 +52,8 @@ def find_bitcoind() -> tuple[str | None, str]:
         except (OSError, subprocess.TimeoutExpired) as error:
             return None, f"no bitcoin node could be fetched: {error}"
         if done.returncode:
-            return None, f"no bitcoin node could be fetched: {done.stderr.strip().splitlines()[-1:]}"
+            why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            return None, f"no bitcoin node could be fetched: {why}"
     return str(fetched), ""
 
 
