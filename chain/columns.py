@@ -58,7 +58,8 @@ BITCOIN_ARRAYS = (
     ArraySpec("address_start", "i8", "address"),
     ArraySpec("address_bytes", "u1", "address_byte"),
 )
-"""Every array of a Bitcoin dataset. -1 stands for what is not known (heights, fees, values, addresses)."""
+"""Every array of a Bitcoin dataset. -1 stands for what is not known (heights, fees, values, addresses); version, lock
+time and sequence mean nothing in blocks whose proof is STATED."""
 
 COUNTS = ("block", "tx", "input", "output", "outside", "address", "address_byte")
 

@@ -132,9 +132,12 @@ def _show_lines(answer: AddressAnswer) -> list[str]:
     lines += [f"cluster      {cluster['id']}", f"             {cluster['size']} addresses"]
     summary = cluster["summary"]
     if summary is not None:
-        lines.append(f"             received {bitcoin(summary['received'])} BTC, spent {bitcoin(summary['spent'])} BTC")
+        lines.append(
+            f"             received {bitcoin(summary['received'])} BTC, spent {bitcoin(summary['spent'])} BTC"
+        )
     lines += [
-        f"             {rule['count']} links {rule['wording']} (error rate: {rule['rate']})" for rule in cluster["links"]
+        f"             {rule['count']} links {rule['wording']} (error rate: {rule['rate']})"
+        for rule in cluster["links"]
     ]
     return [*lines, f"             {cluster['statement']}"]
 
@@ -151,7 +154,10 @@ def _seen(seen: Seen) -> str:
 
 
 def _explain_lines(answer: ExplainAnswer) -> list[str]:
-    lines = [f"dataset      {answer['dataset']}", f"connected    {'yes' if answer['connected'] else 'no'}: {answer['reason']}"]
+    lines = [
+        f"dataset      {answer['dataset']}",
+        f"connected    {'yes' if answer['connected'] else 'no'}: {answer['reason']}",
+    ]
     for link in answer["links"]:
         height = "unknown height" if link["height"] is None else f"height {link['height']}"
         lines += [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -38,6 +40,9 @@ def ingest() -> None:
 @app.command()
 def bitcoin(
     rpc: Annotated[str | None, typer.Option(help="A node: http://user:password@host:port")] = None,
+    cookie: Annotated[
+        Path | None, typer.Option(help="The node's cookie file, where --rpc names no user")
+    ] = None,
     blk_dir: Annotated[Path | None, typer.Option(help="A node's folder of blk*.dat files")] = None,
     block: Annotated[list[Path] | None, typer.Option(help="Files of one serialized block each")] = None,
     etl: Annotated[list[Path] | None, typer.Option(help="bitcoin-etl transactions, JSON lines")] = None,
@@ -72,23 +77,26 @@ def bitcoin(
     if dataset not in (None, "btc") and rpc is not None:
         raise typer.BadParameter("a node fills the full dataset: leave --dataset out")
     if dataset not in (None, "btc") and (from_height is not None or to_height is not None):
-        raise typer.BadParameter("--from and --to go with the full dataset; an extract takes all that it is given")
+        raise typer.BadParameter(
+            "--from and --to go with the full dataset; an extract takes all that it is given"
+        )
     chosen = settings()
+    files = [*(block or etl or []), *(more or [])]
     asked = None if network is None else NETWORKS[network]
 
     async def work() -> LoadReport:
         async with session(chosen) as (instance, connection):
             known = asked or await _network_of(LedgerStore(connection), dataset or "btc")
-            source = _source(
-                rpc, blk_dir, [*(block or []), *(more or [])], [*(etl or []), *(more or [])], bool(etl), known
-            )
-            with LoadProgress("blocks") as progress:
+            with (
+                _source(rpc, cookie, blk_dir, files, bool(etl), known) as source,
+                LoadProgress("blocks") as progress,
+            ):
                 if dataset is None or dataset == "btc":
                     return await load_chain(
                         connection, instance.home, source, "btc",
                         anchor_height=from_height, last_height=to_height, progress=progress,
                     )  # fmt: skip
-                assert not isinstance(source, NodeSource)
+                assert not isinstance(source, NodeSource), "refused above"
                 return await load_extract(connection, instance.home, source, dataset, progress=progress)
 
     report = run(work())
@@ -107,21 +115,25 @@ async def _network_of(store: LedgerStore, dataset: str) -> Network | None:
         return None
 
 
+@contextlib.contextmanager
 def _source(
     rpc: str | None,
+    cookie: Path | None,
     blk_dir: Path | None,
-    blocks: list[Path],
-    etl: list[Path],
+    files: list[Path],
     is_etl: bool,
     network: Network | None,
-) -> Source:
+) -> Iterator[Source]:
+    """The source that was asked for; a node's connections are closed at the end."""
     if rpc is not None:
-        return NodeSource(rpc, network)
-    if blk_dir is not None:
-        return BlkFolder(blk_dir, network or folder_network(blk_dir) or MAINNET)
-    if is_etl:
-        return EtlFiles(etl, network or MAINNET)
-    return BlockFiles(blocks, network or MAINNET)
+        with NodeSource(rpc, network, cookie=cookie) as node:
+            yield node
+    elif blk_dir is not None:
+        yield BlkFolder(blk_dir, network or folder_network(blk_dir) or MAINNET)
+    elif is_etl:
+        yield EtlFiles(files, network or MAINNET)
+    else:
+        yield BlockFiles(files, network or MAINNET)
 
 
 def _write_rejects(chosen: Settings, dataset: str, rejects: list[Reject]) -> Path:

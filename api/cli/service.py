@@ -23,7 +23,11 @@ def serve(
     chosen = settings()
     instance = run(open_instance(chosen))
     address, number = host or chosen.host, chosen.port if port is None else port
-    stderr.print(f"Headwater answers at http://{address}:{number}/v1 (docs at /docs); Ctrl-C ends it", markup=False, soft_wrap=True)
+    stderr.print(
+        f"Headwater answers at http://{address}:{number}/v1 (docs at /docs); Ctrl-C ends it",
+        markup=False,
+        soft_wrap=True,
+    )
     uvicorn.run(create_app(instance), host=address, port=number, log_level="warning", server_header=False)
 
 

@@ -53,7 +53,9 @@ def _lines(txid: str, answer: TransactionAnswer) -> list[str]:
         f"class        {answer['class']['name']}: {answer['class']['effect']}",
     ]
     for movement in answer["movements"]:
-        lines.append(f"debits       {answer['input_count']}" + (" (coinbase: new coins)" if answer["coinbase"] else ""))
+        lines.append(
+            f"debits       {answer['input_count']}" + (" (coinbase: new coins)" if answer["coinbase"] else "")
+        )
         for debit in movement["debits"]:
             outside = "  outside" if debit["outside"] else ""
             lines.append(f"  {bitcoin(debit['value']):>20}  {debit['address'] or debit['type']}{outside}")

@@ -30,6 +30,9 @@ CODEC_ZSTD = 1
 ZSTD_LEVEL = 1
 """Blocks are hashes and signatures for the most part: level 1 saves what can be saved, at the speed of the disk."""
 
+_NO_VERSION = -(1 << 62)
+"""Stands for a version that is not stated: any int32 can be one, -1 too."""
+
 COUNT_NAMES = ("block", "tx", "input", "output", "outside", "address")
 """Counts in the order of the cursor's columns and of the queries' parameters."""
 
@@ -284,7 +287,6 @@ def _tables(dataset: Dataset, rows: LaidRows) -> list[tuple[str, list[Field]]]:
     if dataset.is_full:
         anchor = batch.block_height == dataset.anchor_height
     parent = np.where(anchor | (not dataset.is_full), UNKNOWN, batch.block_height - 1)
-    unknown = -(1 << 62)  # a version may be any int32, -1 too
     tables: list[tuple[str, list[Field]]] = [
         (
             "block",
@@ -296,7 +298,7 @@ def _tables(dataset: Dataset, rows: LaidRows) -> list[tuple[str, list[Field]]]:
                 Integers(parent, 4, UNKNOWN),
                 _nullable_hash(batch.block_parent, batch.block_parent.any(axis=1)),
                 Integers(batch.block_time, 8),
-                Integers(np.where(stated, unknown, batch.block_version), 8, unknown),
+                Integers(np.where(stated, _NO_VERSION, batch.block_version), 8, _NO_VERSION),
                 _nullable_hash(batch.block_merkle_root, ~stated),
                 Integers(np.where(stated, UNKNOWN, batch.block_bits), 8, UNKNOWN),
                 Integers(np.where(stated, UNKNOWN, batch.block_nonce), 8, UNKNOWN),
@@ -377,6 +379,7 @@ def _wide_tables(
     outputs = len(columns["output_value"])
     output_ids = np.arange(outputs) + before["output"]
     spends = columns["input_spends"].astype(np.int64)
+    stated = batch.proofs[columns["tx_block"] - before["block"]] == Proof.STATED
     return [
         (
             "tx",
@@ -388,8 +391,8 @@ def _wide_tables(
                 Integers(batch.tx_index, 4),
                 Bytes.rows(batch.txid),
                 Booleans(batch.tx_coinbase),
-                Integers(batch.tx_version, 4),
-                Integers(batch.tx_lock_time, 8),
+                Integers(np.where(stated, _NO_VERSION, batch.tx_version), 4, _NO_VERSION),
+                Integers(batch.tx_lock_time, 8, UNKNOWN),
                 Integers(batch.tx_start, 4),
                 Integers(batch.tx_size, 4),
                 Integers(batch.tx_base_size, 4),
@@ -423,7 +426,7 @@ def _wide_tables(
                 Integers(spends, 8),
                 Integers(rows.input_tx, 8),
                 Integers(rows.input_index, 4),
-                Integers(batch.input_sequence, 8),
+                Integers(batch.input_sequence, 8, UNKNOWN),
             ],
             output_leaf,
         ),

@@ -103,8 +103,8 @@ create table tx (
     index integer not null,                          -- place in the block
     txid bytea not null,
     coinbase boolean not null,
-    version integer not null,
-    lock_time bigint not null,
+    version integer,                                 -- version, lock_time: null where proof is "stated"
+    lock_time bigint,
     start integer not null,                          -- where its bytes begin in the block's
     size integer not null,
     base_size integer not null,                      -- without witnesses; 0 where proof is "stated"
@@ -148,7 +148,7 @@ create table input (
     output_id bigint not null,
     tx_id bigint not null,
     index integer not null,                          -- place in the transaction
-    sequence bigint not null,
+    sequence bigint,                                 -- null where proof is "stated"
     primary key (dataset_id, output_id)
 ) partition by list (dataset_id);
 -- Serves the inputs of a transaction, and the columns' catch-up in chain order.

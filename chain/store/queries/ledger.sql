@@ -98,12 +98,12 @@ select coalesce(height, -1)::int4, time, hash, first_tx_id, proof
 from block where dataset_id = {dataset} and block_id >= {first} and block_id < {last} order by block_id
 
 -- name: copy_tx
-select txid, block_id, index, coinbase::int4, version, lock_time, start, size, base_size, first_input_id,
+select txid, block_id, index, coinbase::int4, coalesce(version, -1), coalesce(lock_time, -1), start, size, base_size, first_input_id,
        first_output_id, output_count, coalesce(fee, -1)
 from tx where dataset_id = {dataset} and tx_id >= {first} and tx_id < {last} order by tx_id
 
 -- name: copy_input
-select output_id, sequence
+select output_id, coalesce(sequence, -1)
 from input where dataset_id = {dataset} and tx_id >= {first} and tx_id < {last} order by tx_id, index
 
 -- name: copy_output
