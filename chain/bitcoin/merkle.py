@@ -52,18 +52,18 @@ def merkle_roots(leaves: U8, first: I64) -> tuple[U8, Bool]:
 @njit(cache=True, nogil=True)
 def _close_level(nodes: U8, count: int) -> bool:
     """Repeat the last of an odd number of nodes; whether two nodes of a pair were equal before."""
+    equal = False
     for pair in range(count // 2):
         at = 2 * pair * DIGEST_SIZE
         byte = 0
         while byte < DIGEST_SIZE and nodes[at + byte] == nodes[at + DIGEST_SIZE + byte]:
             byte += 1
-        if byte == DIGEST_SIZE:
-            return True
+        equal = equal or byte == DIGEST_SIZE
     if count % 2:
         end = count * DIGEST_SIZE
         for byte in range(DIGEST_SIZE):
             nodes[end + byte] = nodes[end - DIGEST_SIZE + byte]
-    return False
+    return equal
 
 
 def reference_merkle_root(leaves: list[bytes]) -> tuple[bytes, bool]:

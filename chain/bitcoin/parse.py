@@ -104,7 +104,7 @@ def scan_headers(headers: U8) -> Headers:
 
 
 def bip34_height(batch: BlockBatch) -> I64:
-    """[B] the height that each coinbase states, UNKNOWN where that proves nothing.
+    """[B] the height that each coinbase states, UNKNOWN where that proves nothing or its bytes are not there.
 
     BIP 34: the script begins with a minimal push of the height where the version is 2 or more.
     Heights below the network's `bip34_height` are not taken: no rule made miners tell the truth
@@ -112,7 +112,7 @@ def bip34_height(batch: BlockBatch) -> I64:
     """
     heights = np.full(batch.block_count, UNKNOWN, np.int64)
     least = NETWORKS[batch.network].bip34_height
-    for block in np.flatnonzero(batch.block_version >= 2):
+    for block in np.flatnonzero((batch.block_version >= 2) & (batch.proofs == Proof.BYTES)):
         stated = _stated_height(_coinbase_script(batch, int(block)))
         if stated >= least:
             heights[block] = stated

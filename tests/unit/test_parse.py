@@ -388,6 +388,12 @@ def test_what_states_no_height(script: bytes, why: str) -> None:
     assert stated(script) == UNKNOWN, why
 
 
+def test_no_height_without_bytes() -> None:
+    batch = batch_of([block([coinbase(20, 50)])], REGTEST)
+    assert bip34_height(batch).tolist() == [20]
+    assert bip34_height(replace(batch, proof=Proof.STATED, raw=batch.raw[:0])).tolist() == [UNKNOWN]
+
+
 def test_no_height_without_a_coinbase() -> None:
     assert bip34_height(batch_of([block([replace(LEGACY, script=b"\x01\x20")])], REGTEST)).tolist() == [
         UNKNOWN
