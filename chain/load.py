@@ -10,26 +10,32 @@ cursor in the same transaction; a load that was cut off anywhere goes on where t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 from chain import extract, faults
 from chain.bitcoin.verify import verify_blocks, verify_links
 from chain.columns import Columns, ColumnWriter
-from chain.errors import StoreBusy, StoreError
+from chain.errors import HeadwaterError, IntegrityError, StoreBusy, StoreError
 from chain.ledger import LaidRows, lay
 from chain.model import BlockBatch
 from chain.source import ChainSource, ExtractSource, Reject, Tip
 from chain.store.ledger import Dataset, LedgerStore
-from chain.store.postgres import Connection
+from chain.store.postgres import LOST, Connection, available
 
 PUBLISH_SECONDS = 10
 """Columns are published at least so often during a long load; what is not is read from Postgres after a crash."""
 
 CATCH_UP_TXS = 500_000
 """Transactions read back from Postgres at a time."""
+
+T = TypeVar("T")
 
 Progress = Callable[[int, int | None], None]
 """Called with the height reached and the height aimed at."""
@@ -76,14 +82,32 @@ async def load_chain(
     `anchor_height` declares the first block of an empty dataset; None means genesis. Raises IntegrityError (a named
     check; nothing of the batch is stored), SourceError, StoreError.
     """
+    with available("the database went away during the load"):
+        return await _load_chain(
+            LedgerStore(connection), home, source, name, anchor_height, last_height, progress
+        )
+
+
+async def _load_chain(
+    store: LedgerStore,
+    home: Path,
+    source: ChainSource,
+    name: str,
+    anchor_height: int | None,
+    last_height: int | None,
+    progress: Progress,
+) -> LoadReport:
     started = time.monotonic()
-    store = LedgerStore(connection)
     dataset = await store.open_dataset(name, "btc", source.network, "full", anchor_height or 0)
     await store.lock_writer(dataset)
     dataset = await store.dataset(name)
     report = LoadReport(
         name, dataset.network, dataset.kind, None if dataset.tip is None else dataset.tip.height
     )
+    if dataset.tip is not None and anchor_height is not None and anchor_height > dataset.tip.height + 1:
+        raise StoreError(
+            f"dataset {name} ends at height {dataset.tip.height}; it cannot go on at {anchor_height}"
+        )
     with await open_writer(store, dataset, home) as writer:
         source.connect(dataset.tip, dataset.anchor_height)
         dataset = await _follow_reorganisation(store, dataset, writer, source, report)
@@ -96,12 +120,9 @@ async def load_chain(
             if last_height is None
             else min(last_height, goal.height)
         )
-        try:
-            await _load_batches(
-                store, dataset, writer, source.batches(first, last_height), report, progress, aim
-            )
-        finally:
-            await _settle(store, name, writer)
+        async with _settled(store, name, writer):
+            batches = source.batches(first, last_height)
+            await _load_batches(store, dataset, writer, batches, report, progress, aim)
     dataset = await store.dataset(name)
     report.tip_height = None if dataset.tip is None else dataset.tip.height
     report.tip_hash = None if dataset.tip is None else dataset.tip.hash[::-1].hex()
@@ -127,7 +148,7 @@ async def _load_batches(
     try:
         while True:
             tip_before = parent
-            staged = await asyncio.to_thread(_stage_next, batches, writer, dataset, tip_before, outside)
+            staged = await _in_thread(_stage_next, batches, writer, dataset, tip_before, outside)
             if commit is not None:
                 await commit
                 commit = None
@@ -171,32 +192,37 @@ def _count(report: LoadReport, rows: LaidRows) -> None:
 async def _publish_committed(store: LedgerStore, dataset: Dataset, writer: ColumnWriter) -> None:
     """Publish up to the cursor; rows staged behind it stay staged."""
     now = await store.dataset(dataset.name)
-    await asyncio.to_thread(writer.publish, now.tip, now.counts, clean=False)
+    await _in_thread(partial(writer.publish, now.tip, now.counts, clean=False))
 
 
 async def _follow_reorganisation(
     store: LedgerStore, dataset: Dataset, writer: ColumnWriter, source: ChainSource, report: LoadReport
 ) -> Dataset:
-    """Take out the blocks that the source's chain of more work has replaced."""
+    """Take out the blocks that the source's higher chain has replaced, once its first blocks were verified."""
     tip, goal = dataset.tip, source.tip()
     if tip is None or goal is None or goal.height <= tip.height:
         return dataset  # a lower tip is a node that is behind, not a reorganisation
-    height = tip.height
-    anchor = dataset.anchor_height or 0
-    while height >= anchor:
+    fork = await _fork_point(store, dataset, source, tip)
+    if fork == tip:
+        return dataset
+    for batch in islice(source.batches(fork.height + 1, None), 1):
+        verify_blocks(batch, dataset.params)
+        verify_links(batch, fork)
+    report.rolled_back = tip.height - fork.height
+    return await roll_back(store, dataset, writer, fork.height)
+
+
+async def _fork_point(store: LedgerStore, dataset: Dataset, source: ChainSource, tip: Tip) -> Tip:
+    """The highest block that the dataset and the source's chain share. IntegrityError where none is known."""
+    for height in range(tip.height, (dataset.anchor_height or 0) - 1, -1):
         stored = await store.block_hash_at(dataset, height)
         theirs = source.hash_at(height)
-        if theirs is None or theirs == stored:
-            break
-        height -= 1
-    if height == tip.height:
-        return dataset
-    if height < anchor:
-        raise StoreError(
-            f"no block of dataset {dataset.name} is in the source's chain, down to its anchor {anchor}"
-        )
-    report.rolled_back = tip.height - height
-    return await roll_back(store, dataset, writer, height)
+        if theirs is None:
+            detail = "the source does not reach back to a block that the dataset has"
+            raise IntegrityError("parent", f"height {height + 1}", detail)
+        if stored is not None and stored == theirs:
+            return Tip(height, stored)
+    raise StoreError(f"the source's chain shares no block with dataset {dataset.name}, down to its anchor")
 
 
 async def roll_back(store: LedgerStore, dataset: Dataset, writer: ColumnWriter, height: int) -> Dataset:
@@ -218,8 +244,14 @@ async def load_extract(
     progress: Progress = lambda at, goal: None,
 ) -> LoadReport:
     """Add what the source has to an extract and lay it again in chain order, in one transaction."""
+    with available("the database went away during the load"):
+        return await _load_extract(LedgerStore(connection), home, source, name, progress)
+
+
+async def _load_extract(
+    store: LedgerStore, home: Path, source: ExtractSource, name: str, progress: Progress
+) -> LoadReport:
     started = time.monotonic()
-    store = LedgerStore(connection)
     dataset = await store.open_dataset(name, "btc", source.network, "extract", None)
     await store.lock_writer(dataset)
     dataset = await store.dataset(name)
@@ -234,10 +266,8 @@ async def load_extract(
             batches.insert(0, await extract.stored_batch(store, dataset, writer))
         if batches:
             merged = extract.merge(batches, source.network)
-            try:
+            async with _settled(store, name, writer):
                 await _lay_again(store, dataset, writer, merged, report)
-            finally:
-                await _settle(store, name, writer)
             for total, row in (("blocks", "block"), ("transactions", "tx"), ("inputs", "input")):
                 setattr(report, total, getattr(report, total) - dataset.counts[row])
             report.outputs -= dataset.counts["output"] - dataset.counts["outside"]
@@ -255,7 +285,7 @@ async def _lay_again(
 ) -> None:
     if writer.counts["tx"]:
         writer.truncate(dict.fromkeys(writer.counts, 0), dataset.epoch + 1)
-    rows = await asyncio.to_thread(lay, merged, writer, dataset.params, outside=True, whole=False)
+    rows = await _in_thread(partial(lay, merged, writer, dataset.params, outside=True, whole=False))
     writer.stage(rows.columns, in_dictionaries=True)
     pid = store.connection.get_server_pid()
     async with store.connection.transaction():
@@ -294,6 +324,28 @@ async def _follow(store: LedgerStore, dataset: Dataset, writer: ColumnWriter) ->
             writer.stage(rows, in_dictionaries=False)
             first = last
     writer.publish(dataset.tip, dataset.counts, clean=True)
+
+
+@contextlib.asynccontextmanager
+async def _settled(store: LedgerStore, name: str, writer: ColumnWriter) -> AsyncIterator[None]:
+    """Columns at the cursor and published, however the block ends; its own error is never hidden by one of settling."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(HeadwaterError, *LOST):
+            await _settle(store, name, writer)
+        raise
+    await _settle(store, name, writer)
+
+
+async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
+    """`work` in a thread that is waited for, also by who is cancelled: it must not go on behind a rollback."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _settle(store: LedgerStore, name: str, writer: ColumnWriter) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,9 @@ from chain.errors import StoreError, StoreUnavailable
 OLDEST_SERVER = 150_000
 """Postgres 15: MERGE, security_invoker views; the embedded one is 18."""
 
+RECOVERY_SECONDS = 30
+"""How long a server may recover from a crash before a command gives up on it."""
+
 _HERE = Path(__file__).parent
 _MIGRATION_LOCK = 0x68656164
 """Advisory lock that two migrating processes meet at ("head")."""
@@ -27,16 +32,36 @@ else:
     Connection = asyncpg.Connection
 
 
-async def connect(url: str, **server_settings: str) -> Connection:
-    """A connection; StoreUnavailable, without the password, where there is none to be had."""
+LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+"""What a statement raises where the server, the connection or the way to it is gone."""
+
+
+@contextlib.contextmanager
+def available(what: str) -> Iterator[None]:
+    """Whatever the database does not do in the block is StoreUnavailable."""
     try:
-        connection: Connection = await asyncpg.connect(url, timeout=10, server_settings=server_settings)
-    except (OSError, asyncpg.PostgresError, ValueError, TimeoutError) as error:
-        raise StoreUnavailable(
-            f"cannot connect to {_without_password(url)}: {error or type(error).__name__}"
-        ) from error
-    if connection.get_server_version().major * 10_000 < OLDEST_SERVER:
-        version = connection.get_server_version()
+        yield
+    except LOST as error:
+        raise StoreUnavailable(f"{what}: {error or type(error).__name__}") from error
+
+
+async def connect(url: str, **server_settings: str) -> Connection:
+    """A connection; a server that is recovering from a crash is waited for. StoreUnavailable, without the password,
+    where there is none to be had."""
+    deadline = time.monotonic() + RECOVERY_SECONDS
+    while True:
+        try:
+            connection: Connection = await asyncpg.connect(url, timeout=10, server_settings=server_settings)
+            break
+        except asyncpg.CannotConnectNowError as error:
+            if time.monotonic() > deadline:
+                raise StoreUnavailable(f"cannot connect to {_without_password(url)}: {error}") from error
+            await asyncio.sleep(0.1)
+        except (*LOST, ValueError) as error:
+            reason = error or type(error).__name__
+            raise StoreUnavailable(f"cannot connect to {_without_password(url)}: {reason}") from error
+    version = connection.get_server_version()
+    if version.major * 10_000 < OLDEST_SERVER:
         await connection.close()
         raise StoreUnavailable(f"Postgres {version.major} is older than {OLDEST_SERVER // 10_000}")
     return connection
