@@ -198,8 +198,8 @@ def _check_repeated_transactions(batch: BlockBatch) -> None:
 
 
 def _check_coinbases(batch: BlockBatch) -> None:
-    counts = np.diff(batch.block_first_tx)
-    for block in np.flatnonzero((counts == 0) & (batch.proofs == Proof.BYTES))[:1]:
+    bare = np.flatnonzero(batch.block_first_tx[1:] == batch.block_first_tx[:-1])
+    for block in bare[batch.proofs[bare] == Proof.BYTES][:1] if len(bare) else ():
         raise IntegrityError("coinbase", _block(batch, int(block)), "it has no transactions")
     wrong = np.flatnonzero(batch.tx_coinbase != (batch.tx_index == 0))
     # A dump that does not know a transaction's place states 0: there only a coinbase elsewhere is wrong.
@@ -209,7 +209,7 @@ def _check_coinbases(batch: BlockBatch) -> None:
             detail = "the first transaction of the block is not a coinbase"
         raise IntegrityError("coinbase", _transaction(batch, int(row)), detail)
     suspects = np.flatnonzero(batch.input_prev_index == NULL_INDEX)
-    for row in suspects[~batch.input_prev_txid[suspects].any(axis=1)][:1]:
+    for row in suspects[~batch.input_prev_txid[suspects].any(axis=1)][:1] if len(suspects) else ():
         detail = "it spends the null outpoint, as only a coinbase may"
         raise IntegrityError("coinbase", _input(batch, int(row)), detail)
 
@@ -226,8 +226,8 @@ def _check_coinbase_heights(batch: BlockBatch, proven: I64, network: Network) ->
 
 
 def _check_empty(batch: BlockBatch) -> None:
-    inputs = np.diff(batch.tx_first_input) + batch.tx_coinbase
-    empty = np.flatnonzero((inputs == 0) | (np.diff(batch.tx_first_output) == 0))
+    inputs = batch.tx_first_input[1:] - batch.tx_first_input[:-1] + batch.tx_coinbase
+    empty = np.flatnonzero((inputs == 0) | (batch.tx_first_output[1:] == batch.tx_first_output[:-1]))
     for row in empty[_is_proven(batch, empty)][:1]:
         detail = "it has no outputs" if inputs[row] else "it has no inputs"
         raise IntegrityError("empty_transaction", _transaction(batch, int(row)), detail)
@@ -246,7 +246,8 @@ def _check_spends(batch: BlockBatch) -> None:
 
 def _check_output_values(batch: BlockBatch) -> None:
     # A stated value may be UNKNOWN, which is -1; in a block's own bytes -1 is a value, and none.
-    rows = np.searchsorted(batch.tx_first_output, np.flatnonzero(batch.output_value == UNKNOWN), "right") - 1
+    outputs = np.flatnonzero(batch.output_value == UNKNOWN)
+    rows = np.searchsorted(batch.tx_first_output, outputs, "right") - 1
     for row in rows[_is_proven(batch, rows)][:1]:
         raise IntegrityError("value_range", _transaction(batch, int(row)), "an output has the value -1")
     _sum(batch, batch.tx_first_output, batch.output_value, "the outputs")
@@ -319,6 +320,8 @@ def _block(batch: BlockBatch, block: int) -> str:
 
 def _is_proven(batch: BlockBatch, rows: I64) -> Bool:
     """Whether the bytes of the blocks of these transactions are there."""
+    if not len(rows):
+        return np.zeros(0, np.bool_)
     return np.asarray(batch.proofs[_block_of(batch, rows)] == Proof.BYTES)
 
 
