@@ -10,6 +10,7 @@ that started it, until `headwater db stop`.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import hashlib
@@ -21,12 +22,14 @@ import secrets
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from chain.errors import StoreUnavailable
+from chain.store.postgres import connect
 
 FALLBACK_BASE = Path("/var/tmp")
 """Where the data of an instance goes that root started in a folder that only root can enter."""
@@ -44,6 +47,9 @@ SERVER_SETTINGS = {
 """Differences from Postgres' defaults; fsync and synchronous_commit stay on."""
 
 START_TIMEOUT_S = 60
+
+LEFTOVER_SECONDS = 20
+"""How long what a killed server left behind may stand in a new one's way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,19 +167,29 @@ class EmbeddedPostgres:
         )
         log = f"{instance.data}/server.log"
         command = [f"{instance.binaries}/bin/pg_ctl", "-D", instance.data, "-l", log, "-o", options]
-        _run([*command, "-w", "-t", str(START_TIMEOUT_S), "start"], log=Path(log))
+        _start([*command, "-w", "-t", str(START_TIMEOUT_S), "start"], Path(log))
         _create_database(instance)
         return instance
 
 
-def _create_database(instance: Instance) -> None:
-    """The database `headwater` beside the maintenance one, made through single-statement psql-free SQL."""
-    import asyncio
+def _start(command: list[str], log: Path) -> None:
+    """Start the server. Where another was killed just now, its lock and its processes live on for a moment."""
+    deadline = time.monotonic() + LEFTOVER_SECONDS
+    while True:
+        try:
+            return _run(command, log=log)
+        except StoreUnavailable as error:
+            left_over = "lock file" in str(error) or "pre-existing shared memory" in str(error)
+            if not left_over or time.monotonic() > deadline:
+                raise
+            time.sleep(0.25)
 
-    import asyncpg
+
+def _create_database(instance: Instance) -> None:
+    """The database `headwater` beside the maintenance one, where it is not there yet."""
 
     async def create() -> None:
-        connection = await asyncpg.connect(instance.url.removesuffix("headwater") + "postgres")
+        connection = await connect(instance.url.removesuffix("headwater") + "postgres")
         try:
             if not await connection.fetchval("select 1 from pg_database where datname = 'headwater'"):
                 await connection.execute("create database headwater template template0 encoding 'UTF8'")
@@ -306,4 +322,4 @@ def _run(command: list[str], log: Path | None = None) -> None:
     if done.returncode == 0:
         return
     told = (done.stderr or "") if log is None else log.read_text() if log.exists() else ""
-    raise StoreUnavailable(f"{Path(command[0]).name} failed ({done.returncode}): {told.strip()[-800:]}")
+    raise StoreUnavailable(f"{Path(command[0]).name} failed ({done.returncode}): {told.strip()[-400:]}")

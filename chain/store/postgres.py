@@ -32,7 +32,7 @@ else:
     Connection = asyncpg.Connection
 
 
-LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 """What a statement raises where the server, the connection or the way to it is gone."""
 
 

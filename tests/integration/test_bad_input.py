@@ -182,7 +182,12 @@ def forge() -> Forge:
 
 @pytest.mark.parametrize(("name", "expected", "make"), CASES, ids=[case[0] for case in CASES])
 def test_a_bad_block_is_refused_and_nothing_of_it_stays(
-    instance: Instance, forge: Forge, tmp_path: Path, name: str, expected: object, make: Callable[[Forge], bytes]
+    instance: Instance,
+    forge: Forge,
+    tmp_path: Path,
+    name: str,
+    expected: object,
+    make: Callable[[Forge], bytes],
 ) -> None:
     dataset = "bad-" + "".join(c if c.isalnum() else "-" for c in name.lower())[:40]
     good = _blocks(tmp_path / "good", forge.good)
@@ -205,7 +210,9 @@ def test_a_bad_block_is_refused_and_nothing_of_it_stays(
     assert _load(instance, [after], dataset) == 1
 
 
-def test_a_long_length_in_a_short_file_costs_nothing(instance: Instance, forge: Forge, tmp_path: Path) -> None:
+def test_a_long_length_in_a_short_file_costs_nothing(
+    instance: Instance, forge: Forge, tmp_path: Path
+) -> None:
     """A transaction count of 1 and an input whose script claims a gigabyte, in a file of a kilobyte."""
     body = forge.next[:80] + b"\x01" + struct.pack("<i", 2) + b"\x01" + bytes(36)
     raw = (body + compact_size(1 << 30)).ljust(1_000, b"\0")
@@ -226,7 +233,14 @@ def test_blocks_of_another_network_are_refused(instance: Instance, forge: Forge,
 
 def test_a_bad_line_is_named_and_the_rest_is_loaded(instance: Instance, tmp_path: Path) -> None:
     def row(number: int, **more: object) -> dict[str, object]:
-        outputs = [{"index": 0, "value": 5_000_000_000, "addresses": ["1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"], "type": "p2pkh"}]
+        outputs = [
+            {
+                "index": 0,
+                "value": 5_000_000_000,
+                "addresses": ["1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"],
+                "type": "p2pkh",
+            }
+        ]
         return {
             "hash": f"{number:064x}", "block_hash": f"{number + 100:064x}", "block_number": 10 + number,
             "block_timestamp": 1_600_000_000 + number, "index": 0, "is_coinbase": True, "inputs": [],
@@ -241,7 +255,19 @@ def test_a_bad_line_is_named_and_the_rest_is_loaded(instance: Instance, tmp_path
         json.dumps(row(3)).replace("5000000000", "-1"),
         json.dumps(row(4)).replace("5000000000", str(1 << 70)),
         json.dumps(row(5, outputs=[{"index": 0, "value": 1, "addresses": [broken], "type": "p2pkh"}])),
-        json.dumps(row(6, outputs=[{"index": 0, "value": 1, "addresses": ["tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"], "type": "p2wpkh"}])),
+        json.dumps(
+            row(
+                6,
+                outputs=[
+                    {
+                        "index": 0,
+                        "value": 1,
+                        "addresses": ["tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"],
+                        "type": "p2wpkh",
+                    }
+                ],
+            )
+        ),
         json.dumps(row(7)),
     ]
     path = tmp_path / "rows.json"
@@ -262,5 +288,3 @@ def test_the_script_of_a_formula_is_only_bytes(instance: Instance, tmp_path: Pat
     first = coinbase(1, [Payment(1, b"\x6a\x08=cmd()!!"), Payment(2, script_for(b"\1" + bytes(20)))], b"x")
     raw = block(block_hash(sample.blocks[0]), 1_800_000_000, [first])
     assert _load(instance, _blocks(tmp_path / "b", [sample.blocks[0], raw]), "formula") == 2
-
-

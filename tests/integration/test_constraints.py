@@ -60,7 +60,10 @@ def _block(**changes: str) -> str:
     ("name", "sql"),
     [
         ("a gap in heights", _block(height="height + 2", parent_height="height + 1")),
-        ("a second block at a height", _block(height="height", parent_height="height - 1", parent_hash="parent_hash")),
+        (
+            "a second block at a height",
+            _block(height="height", parent_height="height - 1", parent_hash="parent_hash"),
+        ),
         ("the same block twice", _block(hash="hash")),
         ("a parent that is not there", _block(parent_hash="sha256('y'::bytea)")),
         ("no parent above the anchor", _block(parent_height="null", parent_hash="null")),

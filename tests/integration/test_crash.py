@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from api.instance import open_instance
 from chain import faults
 from chain.bitcoin.build import Payment, block, block_hash, coinbase
 from chain.bitcoin.network import REGTEST, subsidy
 from chain.columns import Columns
-from chain.errors import StoreUnavailable
 from chain.load import columns_folder
 from chain.settings import Settings
 from chain.store.embedded import EmbeddedPostgres
@@ -65,7 +65,11 @@ SLOW = (
         for nth in (1, 4)
         for target in TARGETS
     ]
-    + [Crash("fresh", point, 1, target) for point in ("before_publish", "after_publish") for target in TARGETS]
+    + [
+        Crash("fresh", point, 1, target)
+        for point in ("before_publish", "after_publish")
+        for target in TARGETS
+    ]
     + [
         Crash("reorganisation", point, 1, target)
         for point in ("during_rollback", "after_rollback", "after_copy", "after_commit", "before_publish")
@@ -112,23 +116,21 @@ class Bench:
 
     def load_and_die(self, crash: Crash, kind: str, name: str, path: Path) -> int:
         environment = os.environ | {"HEADWATER_FAULT": f"{crash.point}:{crash.nth}:{crash.target}"}
-        command = [sys.executable, "-m", "tests.integration.crash_loader", str(self.home), kind, name, str(path)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.integration.crash_loader",
+            str(self.home),
+            kind,
+            name,
+            str(path),
+        ]
         done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
         expected = {-signal.SIGKILL} if crash.target == "loader" else {crash_loader.EXIT_STORE}
         assert done.returncode in expected, f"{crash}: {done.returncode}\n{done.stderr}"
         if crash.target == "postmaster":
-            self.restart()
+            self.server.start()
         return done.returncode
-
-    def restart(self) -> None:
-        """Postgres refuses to start while a backend of the killed postmaster lives: that is soon over."""
-        for _ in range(60):
-            try:
-                self.server.start()
-                return
-            except StoreUnavailable:
-                time.sleep(0.25)
-        self.server.start()
 
     def state(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
         async def rows() -> dict[str, str]:
@@ -153,16 +155,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chain.bitcoin.files.BATCH_BLOCKS", crash_loader.BATCH_BLOCKS)
         patch.setattr("chain.load.PUBLISH_SECONDS", 0)
-        made = Bench(tmp_path_factory.mktemp("crash"))
-        asyncio.run(_migrated(made.home))
+        home = tmp_path_factory.mktemp("crash")
+        asyncio.run(open_instance(Settings(home=home, database_url=None)))
+        made = Bench(home)
         yield made
         made.server.stop()
-
-
-async def _migrated(home: Path) -> None:
-    from api.instance import open_instance
-
-    await open_instance(Settings(home=home, database_url=None))
 
 
 def _survives(bench: Bench, crash: Crash, again: Crash | None = None) -> None:
@@ -197,7 +194,11 @@ def test_every_point_and_every_victim(bench: Bench, crash: Crash) -> None:
 def test_the_recovery_is_killed_too(bench: Bench, first: str, target: str) -> None:
     """The run that picks up after a crash is killed in its own turn."""
     _survives(bench, Crash("fresh", first, 3, target), Crash("fresh", "before_publish", 1, target))
-    _survives(bench, Crash("reorganisation", first, 1, "loader"), Crash("reorganisation", "before_publish", 1, target))
+    _survives(
+        bench,
+        Crash("reorganisation", first, 1, "loader"),
+        Crash("reorganisation", "before_publish", 1, target),
+    )
 
 
 def test_the_slow_tier_kills_at_every_point_at_least_fifty_times() -> None:
