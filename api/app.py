@@ -23,8 +23,9 @@ from chain.store.answers import reading
 POOL_SIZE = 8
 """Connections of one service."""
 
-DESCRIPTION = """Answers rest on what is loaded and say so: `as_of`, `clustering` and `coverage` stand in each.
-Amounts are decimal strings in base units. A cluster holds by convention; it is not a finding of ownership."""
+DESCRIPTION = """Answers rest on what is loaded and say so: `as_of`, `clustering` and `coverage` stand in
+each. Amounts are decimal strings in base units. A cluster holds by convention; it is not a finding of
+ownership."""
 
 log = logging.getLogger("headwater")
 
@@ -39,9 +40,7 @@ def create_app(instance: Instance | None = None) -> FastAPI:
             return
         async with _pool(instance) as pool:
             service = Service(
-                ViewCache(instance.url, instance.home, lambda: service.connection()),
-                Cursors.of_instance(instance.home),
-                pool,
+                ViewCache(instance.url, instance.home, pool), Cursors.of_instance(instance.home), pool
             )
             app.state.service = service
             with contextlib.suppress(HeadwaterError):  # it will be tried again at the first request
@@ -70,7 +69,9 @@ async def _pool(instance: Instance) -> AsyncIterator[asyncpg.Pool[Any]]:
         "application_name": "headwater serve",
     }
     async with reading():
-        pool = await asyncpg.create_pool(instance.url, min_size=1, max_size=POOL_SIZE, server_settings=settings)
+        pool = await asyncpg.create_pool(
+            instance.url, min_size=1, max_size=POOL_SIZE, server_settings=settings
+        )
     try:
         yield pool
     finally:

@@ -1,6 +1,6 @@
 """Cursors: opaque, signed, and good only for the list and the snapshot that they were made for.
 
-A cursor holds the list (route and parameters, hashed) and a place by durable names; it holds no dense id and no secret.
+A cursor holds the list (route and parameters, hashed) and a place by durable names: no dense id, no secret.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Cursors:
             content = msgspec.json.decode(raw[TAG_SIZE:], type=_Content)
         except (binascii.Error, ValueError, msgspec.MsgspecError):
             raise refusal from None
-        if not hmac.compare_digest(raw[:TAG_SIZE], self._tag(raw[TAG_SIZE:])) or content.list != _digest(of_list):
+        is_ours = hmac.compare_digest(raw[:TAG_SIZE], self._tag(raw[TAG_SIZE:]))
+        if not is_ours or content.list != _digest(of_list):
             raise refusal
         return content.place
 

@@ -15,6 +15,7 @@ from chain.bitcoin.hashes import load_libcrypto
 from chain.errors import HeadwaterError
 from chain.load import open_columns
 from chain.settings import Settings
+from chain.store.answers import AnswerStore
 from chain.store.ledger import LedgerStore
 from chain.store.postgres import Connection, connected
 
@@ -50,7 +51,9 @@ async def examine(settings: Settings) -> list[Finding]:
 
 def _python() -> Finding:
     ok = sys.version_info >= (3, 11)
-    return Finding("python", ok, platform.python_version(), "install Python 3.11 or newer and make .venv anew")
+    return Finding(
+        "python", ok, platform.python_version(), "install Python 3.11 or newer and make .venv anew"
+    )
 
 
 def _libcrypto() -> Finding:
@@ -70,12 +73,31 @@ def _kernels() -> Finding:
 def _room(home: Path) -> Finding:
     there = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(there).free
-    return Finding("free disk", free >= FREE_BYTES, f"{free >> 30} GiB at {there}", "make room or move HEADWATER_HOME")
+    return Finding(
+        "free disk", free >= FREE_BYTES, f"{free >> 30} GiB at {there}", "make room or move HEADWATER_HOME"
+    )
 
 
 async def _durability(_: Instance, connection: Connection) -> Finding:
     fsync = await connection.fetchval("show fsync")
     return Finding("fsync", fsync == "on", str(fsync), "turn fsync on: a commit must outlive a power failure")
+
+
+async def _role(instance: Instance, connection: Connection) -> Finding:
+    """The embedded server is ours alone; on a server of others, row security must hold for our role."""
+    role = await AnswerStore(connection).role()
+    can = {
+        "superuser": role.superuser,
+        "bypasses row security": role.bypasses_row_security,
+        "can create": role.may_create,
+    }
+    too_much = instance.settings.database_url is not None and (role.superuser or role.bypasses_row_security)
+    return Finding(
+        "database role",
+        role.may_create and not too_much,
+        f"{role.name}: " + (", ".join(word for word, has in can.items() if has) or "can only read"),
+        "name a role in HEADWATER_DATABASE_URL with NOSUPERUSER, NOBYPASSRLS and CREATE on its database",
+    )
 
 
 async def _encoding(_: Instance, connection: Connection) -> Finding:
@@ -91,10 +113,16 @@ async def _columns(instance: Instance, connection: Connection) -> Finding:
         columns = await open_columns(store, dataset, instance.home)
         if columns.tx_count != dataset.counts["tx"]:
             behind.append(dataset.name)
+    found = f"{len(datasets)} datasets" + (f", behind: {', '.join(behind)}" if behind else "")
     return Finding(
-        "columns", not behind, f"{len(datasets)} datasets" + (f", behind: {', '.join(behind)}" if behind else ""),
+        "columns", not behind, found,
         "wait for the load that is at work, or run headwater columns rebuild",
     )  # fmt: skip
 
 
-_CHECKS: tuple[Callable[[Instance, Connection], Awaitable[Finding]], ...] = (_durability, _encoding, _columns)
+_CHECKS: tuple[Callable[[Instance, Connection], Awaitable[Finding]], ...] = (
+    _role,
+    _durability,
+    _encoding,
+    _columns,
+)

@@ -15,7 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.answers.view import InvalidParameter
-from chain.errors import AddressError, HeadwaterError
+from chain.errors import AddressError, HeadwaterError, IntegrityError, SourceError, StoreBusy
+from chain.store.answers import NoAnswer
 
 MEDIA_TYPE = "application/problem+json"
 DOCS = "/docs/errors#"
@@ -92,14 +93,30 @@ def install(app: FastAPI) -> None:
 
 async def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, HeadwaterError)
-    errors = []
+    if isinstance(error, IntegrityError | SourceError):  # of what is stored: the caller sent none of it
+        return await _unexpected(request, error)
+    errors: list[dict[str, Any]] = []
+    named = {"code": error.problem_type, "detail": str(error)}
     if isinstance(error, AddressError):
-        errors = [{"pointer": "address", "code": error.problem_type, "detail": str(error), "position": error.position}]
+        errors = [{"pointer": "address", **named, "position": error.position}]
     elif isinstance(error, InvalidParameter):
-        errors = [{"pointer": error.name, "code": error.problem_type, "detail": str(error)}]
-    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("%s %s: %s", request.method, request.url.path, error)
-    return problem(request, error.status, error.problem_type, str(error), errors)
+        errors = [{"pointer": error.name, **named}]
+    return problem(request, error.status, error.problem_type, _detail(request, error), errors)
+
+
+def _detail(request: Request, error: HeadwaterError) -> str:
+    """What goes out of an expected error: of one on our side only what names no host, path or file."""
+    if error.status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, StoreBusy | NoAnswer):
+        return str(error)
+    meaning = (type(error).__doc__ or "").splitlines()[0]
+    return f"{meaning} Correlation id {_logged(request, error)}."
+
+
+def _logged(request: Request, error: Exception) -> str:
+    """Write an error to the log; the id that finds it there."""
+    correlation = secrets.token_hex(8)
+    log.error("%s %s %s failed", correlation, request.method, request.url.path, exc_info=error)
+    return correlation
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -116,12 +133,15 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     names = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
     return problem(
-        request, error.status_code, names.get(error.status_code, "http"), str(error.detail), headers=error.headers
+        request,
+        error.status_code,
+        names.get(error.status_code, "http"),
+        str(error.detail),
+        headers=error.headers,
     )
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     """Nothing of what went wrong inside goes out; the correlation id finds it in the log."""
-    correlation = secrets.token_hex(8)
-    log.error("%s %s %s failed", correlation, request.method, request.url.path, exc_info=error)
+    correlation = _logged(request, error)
     return problem(request, 500, "internal", f"something went wrong here; correlation id {correlation}")

@@ -120,7 +120,7 @@ def _row(digest: str) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
 
 
 def _entry(view: DatasetView, address: int, entry: Entry, all_stated: bool) -> AddressTransaction:
-    """Null stands for a side of which some value is not stated: a sum of the others would pass for the whole."""
+    """Null is a side of which some value is not stated: a sum of the others would pass for the whole."""
     received, spent = str(entry.received), str(entry.spent)
     gives = takes = False
     if not all_stated:

@@ -19,8 +19,8 @@ class Amounts(TypedDict):
 
 
 def amounts_of(view: DatasetView, facts: Facts) -> Amounts:
-    """Sums of stated values. A difference is stated only where no value is missing; it is a balance only where no
-    transaction can be missing either.
+    """Sums of stated values. A difference is stated only where no value is missing; it is a balance only
+    where no transaction can be missing either.
     """
     net = str(facts.received - facts.spent) if not facts.unknown_count else None
     return {

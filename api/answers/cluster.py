@@ -33,7 +33,7 @@ from chain.store.links import Run
 from clustering.clustering import Clustering
 
 SUMMARY_MEMBERS = 10_000
-"""Addresses of a cluster that an answer as of an earlier height sums up; the newest run has its sums ready."""
+"""Addresses of a cluster that an answer as of an earlier height sums up; the newest run has its sums."""
 
 SUMMARY_ENTRIES = 100_000
 """Transactions of those addresses among which the distinct ones are counted."""
@@ -106,7 +106,8 @@ def _links_within(found: Found) -> I64:
     ordinals = ordinals[: np.searchsorted(ordinals, found.before)]
     place = np.searchsorted(found.members, clustering.links.u[ordinals])
     inside = found.members[np.minimum(place, len(found.members) - 1)] == clustering.links.u[ordinals]
-    return ordinals[inside]
+    within: I64 = ordinals[inside]
+    return within
 
 
 def _rule_counts(found: Found) -> list[RuleCount]:
@@ -137,12 +138,15 @@ def _summary(found: Found) -> tuple[Summary | None, list[Limit]]:
         lists = (activity.entries(address, facts.tx_count, found.moment.txs) for address, facts in known)
         tx_count = len({entry.tx for entries_of_one in lists for entry in entries_of_one})
     total = Facts(
-        *(sum(getattr(facts, name) for _, facts in known)
-          for name in ("received", "spent", "received_count", "spent_count", "unknown_count")),
-        tx_count or 0,
-        min(facts.first_tx for _, facts in known),
-        max(facts.last_tx for _, facts in known),
-    )  # fmt: skip
+        received=sum(facts.received for _, facts in known),
+        spent=sum(facts.spent for _, facts in known),
+        received_count=sum(facts.received_count for _, facts in known),
+        spent_count=sum(facts.spent_count for _, facts in known),
+        unknown_count=sum(facts.unknown_count for _, facts in known),
+        tx_count=tx_count or 0,
+        first_tx=min(facts.first_tx for _, facts in known),
+        last_tx=max(facts.last_tx for _, facts in known),
+    )
     return _summary_of(found.view, total, tx_count), limits
 
 
@@ -150,9 +154,15 @@ def _kept_summary(found: Found) -> Summary:
     row = found.clustering.members.row(int(found.members[0]))
     sums = found.clustering.summaries
     facts = Facts(
-        int(sums.received[row]), int(sums.spent[row]), 0, 0, int(sums.unknown_values[row]), int(sums.tx_count[row]),
-        int(sums.first_tx[row]), int(sums.last_tx[row]),
-    )  # fmt: skip
+        received=int(sums.received[row]),
+        spent=int(sums.spent[row]),
+        received_count=0,
+        spent_count=0,
+        unknown_count=int(sums.unknown_values[row]),
+        tx_count=int(sums.tx_count[row]),
+        first_tx=int(sums.first_tx[row]),
+        last_tx=int(sums.last_tx[row]),
+    )
     return _summary_of(found.view, facts, facts.tx_count)
 
 
@@ -248,8 +258,9 @@ def links_page(
 
 
 def _behind(found: Found, ordinals: I64, after: list[str]) -> int:
-    """The place behind the link that `after` names by txid, rule and addresses; CursorExpired where it is gone."""
-    tx = int(found.view.columns.find_txids(np.frombuffer(hash_bytes(after[0]), np.uint8).reshape(1, 32))[0])
+    """The place behind the link that `after` names; CursorExpired where it is gone."""
+    digest = np.frombuffer(hash_bytes(after[0]), np.uint8).reshape(1, 32)
+    tx = int(found.view.columns.find_txids(digest)[0])
     first, end = np.searchsorted(found.clustering.links.tx[ordinals], (tx, tx + 1)).tolist()
     for place in range(first, end):
         link = _link(found.view, found.clustering, int(ordinals[place]))
@@ -277,7 +288,7 @@ def _link(view: DatasetView, clustering: Clustering, ordinal: int) -> ClusterLin
 
 
 def history_body(chain: str, found: Found, runs: Sequence[Run], more: bool) -> HistoryBody:
-    """What the cluster of the handle's address was in each of `runs`; `more`: older runs are not among them."""
+    """What the cluster of the handle's address was in each of `runs`; `more`: there are older ones."""
     limits = [_limit("history_runs", HISTORY_RUNS, "older runs are not listed")] if more else []
     answer = found.view.frame(found.moment, limits)
     items = [_in_run(found, run) for run in runs]
@@ -290,7 +301,9 @@ def history_body(chain: str, found: Found, runs: Sequence[Run], more: bool) -> H
 
 
 def _in_run(found: Found, run: Run) -> HistoryRun:
-    """A run's links are the first ones of a later run unless evidence came late or was taken back: the counts tell."""
+    """A run's links are the first ones of a later run, unless evidence came late or was taken back: then the
+    counts differ.
+    """
     clustering, view = found.clustering, found.view
     size: int | None = None
     handle: str | None = None

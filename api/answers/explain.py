@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from api.answers import text
 from api.answers.cluster import Found, cluster_at
 from api.answers.naming import Holder, name_address
-from api.answers.shapes import ChainLink, ExplainAnswer, ExplainBody, Limit, Side
+from api.answers.shapes import ChainLink, ClusterName, ExplainAnswer, ExplainBody, Limit, Side
 from api.answers.view import DatasetView
 
 CHAIN_LINKS = 1_000
@@ -105,8 +105,8 @@ def _links(found: Found, ordinals: list[int]) -> list[ChainLink]:
 def _side(address: str, holder: Holder, found: Found | str) -> Side:
     if isinstance(found, str):
         return {"address": address, "observed": holder.knows, "cluster": None, "note": found}
-    cluster = {"id": found.handle, "size": len(found.members)}
-    return {"address": address, "observed": True, "cluster": {"id": cluster["id"], "size": len(found.members)}, "note": None}  # fmt: skip
+    cluster: ClusterName = {"id": found.handle, "size": len(found.members)}
+    return {"address": address, "observed": True, "cluster": cluster, "note": None}
 
 
 def _reason(x: Holder, y: Holder, found_x: Found | str, found_y: Found | str, connected: bool) -> str:

@@ -6,9 +6,12 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
+
+import asyncpg
 
 from api.answers.view import DatasetView, coverage_of
 from api.clusterings import current_clustering, open_clustering
@@ -32,11 +35,14 @@ REOPEN_SECONDS = 1.0
 REBUILT_TXS = 1_000_000
 """Transactions of an older run that is made again from the table of links when its folder is gone."""
 
+ACQUIRE_SECONDS = 5
+"""A request waits so long for a connection of the pool."""
+
 KEPT_RUNS = 2
 """Older runs that stay open."""
 
 
-class RunExpired(HeadwaterError):
+class RunExpired(HeadwaterError):  # noqa: N818 (named like the errors of chain/errors.py)
     """This run of clustering cannot be shown any more."""
 
     problem_type = "run-expired"
@@ -106,25 +112,30 @@ def _some(views: list[DatasetView], chain: str, dataset: str | None) -> list[Dat
 async def view_at_run(
     connection: Connection, home: Path, view: DatasetView, run_id: int | None
 ) -> DatasetView:
-    """The view with the clustering of an older run; NotFound where there is no such run, RunExpired where the ledger
-    was rolled back since, LimitExceeded where it is too large to be made again.
+    """The view with the clustering of an older run.
+
+    NotFound where there is no such run, RunExpired where the ledger was rolled back since, LimitExceeded
+    where it is too large to be made again.
     """
-    newest = None if view.clustering is None else view.clustering.basis.run_id
-    if run_id is None or run_id == newest:
+    if run_id in (None, view.run):
         return view
+    assert run_id is not None
     runs = await LinkStore(connection).runs(view.dataset, 1, run_id + 1)
     if not runs or runs[0].run_id != run_id:
         raise NotFound(f"dataset {view.name} has no run {run_id}")
     run = runs[0]
     if run.epoch != view.epoch or run.tx_count > view.columns.tx_count:
-        raise RunExpired(
-            f"the ledger of dataset {view.name} was rolled back or laid again since run {run_id}"
-        )
+        raise RunExpired(f"the ledger of {view.name} was rolled back or laid again since run {run_id}")
     if run.tx_count > REBUILT_TXS:
-        raise LimitExceeded(
-            f"run {run_id} is not the newest and has more than {REBUILT_TXS} transactions: ask without @{run_id}"
-        )
+        raise LimitExceeded(f"run {run_id} is not the newest and has more than {REBUILT_TXS} transactions")
     return view.with_clustering(await open_clustering(connection, home, view.dataset, view.columns, run))
+
+
+@contextlib.asynccontextmanager
+async def pooled(pool: asyncpg.Pool[Any]) -> AsyncIterator[Connection]:
+    """A connection of a pool, under its statement timeout; NoAnswer where the database does not answer."""
+    async with reading(), pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        yield cast(Connection, connection)
 
 
 @dataclass(slots=True)
@@ -136,7 +147,7 @@ class ViewCache:
 
     url: str
     home: Path
-    connect: Callable[[], contextlib.AbstractAsyncContextManager[Connection]]
+    pool: asyncpg.Pool[Any]
     _views: dict[str, tuple[State, DatasetView]] = field(default_factory=dict)
     _older: OrderedDict[tuple[str, int, int], DatasetView] = field(default_factory=OrderedDict)
     _checked: float = float("-inf")
@@ -159,14 +170,13 @@ class ViewCache:
         """What is open now, by name."""
         return {name: view for name, (_, view) in self._views.items()}
 
-    def expire(self) -> None:
-        """Look again at the next request, whenever the last look was."""
-        self._checked = float("-inf")
+    async def refresh(self, *, now: bool = False) -> None:
+        """Look whether something changed, and wait a moment for it to be opened.
 
-    async def refresh(self) -> None:
-        """Look whether something changed, and wait a moment for it to be opened."""
+        `now`: also where it was looked a moment ago.
+        """
         if self._opening is None:
-            if time.monotonic() - self._checked < CHECK_SECONDS:
+            if not now and time.monotonic() - self._checked < CHECK_SECONDS:
                 return
             self._opening = asyncio.create_task(self._reopen())
         task = self._opening
@@ -177,32 +187,34 @@ class ViewCache:
             task.result()
 
     async def _reopen(self) -> None:
-        async with self.connect() as connection, reading():
-            states = {state.name: state for state in await AnswerStore(connection).states()}
-            changed = [name for name, state in states.items() if self._is_stale(name, state)]
-            for name in changed:
-                dataset = await LedgerStore(connection).dataset(name)
-                with contextlib.suppress(NotFound):
-                    view = await open_view(connection, self.url, self.home, dataset)
-                    self._views[name] = (states[name], view)
+        async with pooled(self.pool) as connection:
+            states = await AnswerStore(connection).states()
+        changed = [state for state in states if self._is_stale(state)]
+        if changed:
+            # A connection of its own: an index that is made again reads more than a statement's time allows.
+            async with reading(), connected(self.url) as connection:
+                for state in changed:
+                    dataset = await LedgerStore(connection).dataset(state.name)
+                    with contextlib.suppress(NotFound):
+                        view = await open_view(connection, self.url, self.home, dataset)
+                        self._views[state.name] = (state, view)
         self._checked = time.monotonic()
 
-    def _is_stale(self, name: str, state: State) -> bool:
-        if name not in self._views:
+    def _is_stale(self, state: State) -> bool:
+        if state.name not in self._views:
             return True
-        seen, view = self._views[name]
+        seen, view = self._views[state.name]
         behind = (view.epoch, view.columns.tx_count) != (state.epoch, state.tx_count)
         return seen != state or behind
 
     async def at_run(self, view: DatasetView, run_id: int | None) -> DatasetView:
         """The view with the clustering of an older run; a few of them stay open, one is made at a time."""
-        newest = None if view.clustering is None else view.clustering.basis.run_id
-        if run_id is None or run_id == newest:
+        if run_id is None or run_id == view.run:
             return view
         key = (view.name, view.epoch, run_id)
         async with self._rebuilding:
             if key not in self._older:
-                async with self.connect() as connection, reading():
+                async with reading(), connected(self.url) as connection:
                     self._older[key] = await view_at_run(connection, self.home, view, run_id)
             self._older.move_to_end(key)
             while len(self._older) > KEPT_RUNS:

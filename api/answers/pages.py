@@ -16,7 +16,7 @@ from chain.model import hash_text
 Item = TypeVar("Item")
 
 
-class CursorExpired(HeadwaterError):
+class CursorExpired(HeadwaterError):  # noqa: N818 (named like the errors of chain/errors.py)
     """The list that this cursor goes on with has changed; begin it again."""
 
     problem_type = "cursor-expired"
@@ -25,7 +25,7 @@ class CursorExpired(HeadwaterError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a list goes on: behind `after` (None: at its start) in `dataset`, as of that epoch, tip and run."""
+    """Where a list goes on: behind `after` (None: at its start) in `dataset`, as of an epoch, tip and run."""
 
     dataset: str
     epoch: int
@@ -52,7 +52,7 @@ def walk(
 ) -> tuple[list[tuple[DatasetView, list[Item]]], Place | None]:
     """`limit` items from `start` on, by dataset, and where the list goes on.
 
-    `views` all have something to list, in a fixed order. CursorExpired where a dataset is not any more what it was.
+    `views` all have something to list, in a fixed order. CursorExpired where a dataset is not what it was.
     """
     first = 0 if start is None else _find(views, start, run)
     pages: list[tuple[DatasetView, list[Item]]] = []

@@ -225,7 +225,7 @@ class Debit(TypedDict):
     type: str
     value: Amount
     outside: bool
-    """The dataset does not hold the transaction that made it; value and address are as the source states them."""
+    """The dataset does not hold the transaction that made it; a source states its value and address."""
 
 
 class Credit(TypedDict):

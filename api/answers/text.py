@@ -18,12 +18,12 @@ ALONE = "no link joins this address with another; " + NO_FINDING
 
 COINJOIN_SOURCE = "BlockSci isCoinjoin (Kalodner et al., BlockSci, USENIX Security 2020)"
 COINJOIN_RULE = (
-    "Of n outputs, one value that is not dust occurs exactly (n + 1) // 2 times, and as many addresses bring inputs: "
-    "several parties may have spent together."
+    "Of n outputs, one value that is not dust occurs exactly (n + 1) // 2 times, and as many addresses bring "
+    "inputs: several parties may have spent together."
 )
 NO_COINJOIN_RULE = (
-    "It has not the structural coinjoin form. Whirlpool, WabiSabi and most Wasabi 1 rounds are not among the forms "
-    "that the rules know yet."
+    "It has not the structural coinjoin form. Whirlpool, WabiSabi and most Wasabi 1 rounds are not among the "
+    "forms that the rules know yet."
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -94,9 +94,10 @@ def _answer(view: DatasetView, row: StoredTransaction) -> TransactionAnswer:
     spends = view.inputs_of(row.tx)
     coinbase = bool(view.columns.tx_coinbase[row.tx])
     fee = text.amount(int(view.columns.tx_fee[row.tx]))
-    credits = [_credit(view, row, output, first) for output in range(first, min(end, first + MOVEMENT_ROWS))]
+    listed = range(first, min(end, first + MOVEMENT_ROWS))
+    paid = [_credit(view, row, output, first) for output in listed]
     if not coinbase:
-        credits.append({"n": None, "address": None, "type": "fee", "value": fee, "spent_by": None})
+        paid.append({"n": None, "address": None, "type": "fee", "value": fee, "spent_by": None})
     return {
         **view.frame(view.now(), _limits(len(spends), end - first, len(row.links))),
         "class": class_of(view, row.tx),
@@ -110,7 +111,7 @@ def _answer(view: DatasetView, row: StoredTransaction) -> TransactionAnswer:
                 "asset": text.ASSET,
                 "decimals": text.DECIMALS,
                 "debits": _debits(view, spends[:MOVEMENT_ROWS]),
-                "credits": credits,
+                "credits": paid,
             }
         ],
         "links": [_link(view, link) for link in _standing(view, row)[:TRANSACTION_LINKS]],
@@ -121,8 +122,8 @@ def class_of(view: DatasetView, tx: int) -> TransactionClass:
     """Which coinjoin form a transaction has."""
     at = view.columns
     kinds = coinjoin.classify(
-        at.tx_first_input, at.input_spends, at.output_address, at.tx_first_output, at.tx_output_count, at.output_value,
-        tx, tx + 1,
+        at.tx_first_input, at.input_spends, at.output_address, at.tx_first_output, at.tx_output_count,
+        at.output_value, tx, tx + 1,
     )  # fmt: skip
     form = text.coinjoin_form(int(kinds[0]))
     return {
@@ -173,8 +174,7 @@ def _credit(view: DatasetView, row: StoredTransaction, output: int, first: int) 
 
 
 def _standing(view: DatasetView, row: StoredTransaction) -> list[asyncpg.Record]:
-    run = 0 if view.clustering is None else view.clustering.basis.run_id
-    return [link for link in row.links if link["from_run"] <= run]
+    return [link for link in row.links if view.run is not None and link["from_run"] <= view.run]
 
 
 def _link(view: DatasetView, link: asyncpg.Record) -> TransactionLink:

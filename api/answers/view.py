@@ -1,6 +1,6 @@
 """One dataset as one request sees it, and how its rows are named outside.
 
-A view holds one generation of the columns and one run of the clustering; both stay as they are while it lives.
+A view holds one generation of the columns and one run of the clustering; they do not change while it lives.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from chain.store.ledger import Dataset
 from clustering.clustering import Clustering, as_of_tx
 
 FINAL_DEPTH = 6
-"""Blocks above one after which a reversal is taken to be out of reach (Nakamoto 2008, section 11: below 0.1 % for
-an attacker with a tenth of the work from 5 on; Bitcoin Core's wallet waits for 6)."""
+"""Blocks above one after which a reversal is taken to be out of reach (Nakamoto 2008, section 11: below 0.1 %
+from 5 on for an attacker with a tenth of the work; Bitcoin Core's wallet waits for 6)."""
 
 
-class InvalidParameter(HeadwaterError):
+class InvalidParameter(HeadwaterError):  # noqa: N818 (named like the errors of chain/errors.py)
     """A parameter is not what it must be."""
 
     problem_type = "invalid-parameter"
@@ -64,6 +64,11 @@ class DatasetView:
     @property
     def epoch(self) -> int:
         return self.columns.manifest.epoch
+
+    @property
+    def run(self) -> int | None:
+        """The run of the clustering; None where there is none."""
+        return None if self.clustering is None else self.clustering.basis.run_id
 
     def with_clustering(self, clustering: Clustering) -> DatasetView:
         """The same dataset with another run."""
@@ -205,7 +210,7 @@ class DatasetView:
 
 
 def coverage_of(dataset: Dataset, columns: Columns) -> Coverage:
-    """Counts of what the columns hold. Only values that some source stated can be unknown: bytes always have them."""
+    """Counts of what the columns hold. Values that bytes prove are known; stated ones may be missing."""
     counts = columns.manifest.counts
     proven = int(np.count_nonzero(columns.block_proof == Proof.BYTES))
     all_known = proven == counts["block"] and not counts["outside"]

@@ -57,8 +57,8 @@ def status(
 
 
 _COLUMNS = (
-    "dataset", "network", "kind", "tip", "time", "blocks", "transactions", "addresses", "stated", "outside", "gaps",
-    "columns behind", "run", "clusters behind",
+    "dataset", "network", "kind", "tip", "time", "blocks", "transactions", "addresses", "stated", "outside",
+    "gaps", "columns behind", "run", "clusters behind",
 )  # fmt: skip
 
 

@@ -63,7 +63,8 @@ async def transactions(
     of_list = f"transactions {chain} {address}"
     start = service.cursors.read(of_list, cursor)
     views = await service.views.views(chain)
-    return paged(service, of_list, await threaded(lambda: transactions_page(chain, views, address, start, limit)))
+    page = await threaded(lambda: transactions_page(chain, views, address, start, limit))
+    return paged(service, of_list, page)
 
 
 @router.get(

@@ -47,7 +47,11 @@ async def cluster(chain: Chain, handle: ClusterHandle, service: ServiceOf) -> Re
     responses=problems(404, 410, 422, 503),
 )
 async def members(
-    chain: Chain, handle: ClusterHandle, service: ServiceOf, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    chain: Chain,
+    handle: ClusterHandle,
+    service: ServiceOf,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Response:
     """Each with its facts."""
     of_list = f"members {chain} {handle}"
@@ -66,7 +70,11 @@ async def members(
     responses=problems(404, 410, 422, 503),
 )
 async def links(
-    chain: Chain, handle: ClusterHandle, service: ServiceOf, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    chain: Chain,
+    handle: ClusterHandle,
+    service: ServiceOf,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Response:
     """All of them, redundant ones too, in chain order."""
     of_list = f"links {chain} {handle}"

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from api.answers.opening import check_chain
 from api.answers.shapes import HealthBody, RunsBody, TransactionBody
 from api.answers.state import dataset_state, health_body, runs_page
 from api.answers.transaction import read_txid, stored, transaction_body
@@ -22,8 +21,7 @@ from api.routes.service import (
     problems,
     threaded,
 )
-from chain.errors import NotFound
-from chain.store.answers import AnswerStore
+from chain.store.answers import AnswerStore, Reorganised
 from chain.store.ledger import LedgerStore
 from chain.store.links import LinkStore
 
@@ -43,8 +41,14 @@ async def transaction(
     """Every transaction of that id, in every dataset that has one."""
     digest = read_txid(txid)
     views = await service.views.views(chain)
-    async with service.connection() as connection:
-        found = await stored(connection, views, digest)
+    try:
+        async with service.connection() as connection:
+            found = await stored(connection, views, digest)
+    except Reorganised:  # since the views were opened: once more, with new ones
+        await service.views.refresh(now=True)
+        views = await service.views.views(chain)
+        async with service.connection() as connection:
+            found = await stored(connection, views, digest)
     return answered(await threaded(lambda: transaction_body(chain, views, digest, found)))
 
 
@@ -89,10 +93,7 @@ async def health(service: ServiceOf) -> Response:
         version = await store.server_version()
         states = {state.name: state for state in await store.states()}
         datasets = await LedgerStore(connection).datasets()
-    try:
-        await service.views.refresh()
-    except NotFound:
-        check_chain("btc")
+    await service.views.refresh()
     views = service.views.all_views()
     known = [each for each in datasets if each.name in states]
     return answered(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -14,17 +14,19 @@ from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from api.answers.naming import Handle, read_handle
-from api.answers.opening import ViewCache
+from api.answers.opening import ViewCache, pooled
 from api.answers.pages import Place
 from api.answers.view import DatasetView, InvalidParameter
 from api.cursors import Cursors
 from api.problems import MEDIA_TYPE, PROBLEM_SCHEMA
-from chain.store.answers import reading
 from chain.store.postgres import Connection
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1_000
 """Items of one page."""
+
+MAX_NAME = 80
+"""Characters of a wrong parameter's name that a problem repeats."""
 
 T = TypeVar("T")
 
@@ -39,16 +41,17 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection of the pool; StoreUnavailable where there is none."""
-        async with reading(), self.pool.acquire(timeout=5) as connection:
+        """A connection of the pool; NoAnswer where there is none."""
+        async with pooled(self.pool) as connection:
             yield connection
 
     async def of_run(self, chain: str, handle: Handle) -> list[DatasetView]:
         """The view of a handle's dataset with the clustering of its run."""
         views = await self.views.views(chain)
-        return [
-            await self.views.at_run(view, handle.run) if view.name == handle.dataset else view for view in views
-        ]
+        for place, view in enumerate(views):
+            if view.name == handle.dataset:
+                views[place] = await self.views.at_run(view, handle.run)
+        return views
 
 
 def service(request: Request) -> Service:
@@ -57,15 +60,20 @@ def service(request: Request) -> Service:
 
 
 async def known_parameters(request: Request) -> None:
-    """A query parameter that the route does not have is refused, never ignored."""
+    """A query parameter that the route does not have, or that is there twice, is refused, never ignored."""
     route = request.scope["route"]
     names = {field.alias for field in route.dependant.query_params}
     for each in route.dependant.dependencies:
         names |= {field.alias for field in each.query_params}
-    for name in request.query_params:
+    seen = set()
+    for name, _ in request.query_params.multi_items():
+        shown = name[:MAX_NAME]
         if name not in names:
             allowed = ", ".join(sorted(names)) or "none"
-            raise InvalidParameter(name[:80], f"there is no parameter {name[:80]!r} here; there are: {allowed}")
+            raise InvalidParameter(shown, f"there is no parameter {shown!r} here; there are: {allowed}")
+        if name in seen:
+            raise InvalidParameter(shown, f"the parameter {shown!r} is given twice")
+        seen.add(name)
 
 
 ServiceOf = Annotated[Service, Depends(service)]
@@ -73,9 +81,8 @@ Chain = Annotated[str, Path(description="btc", max_length=16)]
 Address = Annotated[str, Path(description="An address of the chain, in any of its forms", max_length=200)]
 AsOfHeight = Annotated[int | None, Query(description="Answer as of this height")]
 Level = Annotated[str | None, Query(description="L0", max_length=16)]
-Limit = Annotated[
-    int, Query(ge=1, le=MAX_LIMIT, description=f"Items of a page; at most {MAX_LIMIT}", examples=[DEFAULT_LIMIT])
-]
+_ITEMS = f"Items of a page; at most {MAX_LIMIT}"
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description=_ITEMS, examples=[DEFAULT_LIMIT])]
 Cursor = Annotated[str | None, Query(description="`next` of the page before", max_length=4_096)]
 
 
@@ -118,6 +125,3 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {"description": meaning[status], "content": {MEDIA_TYPE: {"schema": PROBLEM_SCHEMA}}}
         for status in statuses
     }
-
-
-Views = Sequence[DatasetView]

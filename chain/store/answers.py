@@ -11,11 +11,15 @@ import asyncpg
 from chain.errors import StoreBusy, StoreUnavailable
 from chain.store.ledger import Dataset
 from chain.store.links import LinkStore
-from chain.store.postgres import Connection, queries
+from chain.store.postgres import LOST, Connection, queries
 
 
 class Reorganised(StoreBusy):
     """The ledger was rolled back or laid again while it was read; ask again."""
+
+
+class NoAnswer(StoreUnavailable):
+    """The database did not answer. The message names no host and no path: it may leave the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,17 @@ class State:
     epoch: int
     tx_count: int
     run: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What the role of a connection may do."""
+
+    name: str
+    superuser: bool
+    bypasses_row_security: bool
+    may_create: bool
+    """Make tables in this database, which migrations need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +59,13 @@ OutputsOf = Callable[[int], tuple[int, int]]
 
 @contextlib.asynccontextmanager
 async def reading() -> AsyncIterator[None]:
-    """Whatever the database does not answer is StoreUnavailable."""
+    """Whatever the database does not answer is NoAnswer."""
     try:
         yield
     except asyncpg.QueryCanceledError as error:
-        raise StoreUnavailable("the database did not answer within HEADWATER_STATEMENT_TIMEOUT_MS") from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        raise StoreUnavailable(f"the database does not answer: {type(error).__name__}") from error
+        raise NoAnswer("the database did not answer within HEADWATER_STATEMENT_TIMEOUT_MS") from error
+    except LOST as error:
+        raise NoAnswer(f"the database does not answer: {type(error).__name__}") from error
 
 
 class AnswerStore:
@@ -67,16 +82,18 @@ class AnswerStore:
     async def server_version(self) -> str:
         return str(await self.connection.fetchval(self._sql["server_version"]))
 
-    async def role(self) -> asyncpg.Record:
-        return await self.connection.fetchrow(self._sql["role"])
+    async def role(self) -> Role:
+        row = await self.connection.fetchrow(self._sql["role"])
+        assert row is not None, "a connection has a role"
+        return Role(**row)
 
     async def transactions(
         self, dataset: Dataset, epoch: int, tx_count: int, txid: bytes, outputs_of: OutputsOf
     ) -> list[StoredTransaction]:
         """Every transaction of one txid (internal byte order) among the first `tx_count`, in one snapshot.
 
-        `outputs_of` gives the ids of a transaction's outputs, from and to before. Reorganised where the dataset is not
-        of that epoch any more.
+        `outputs_of` gives the ids of a transaction's outputs, from and to before. Reorganised where the
+        dataset is not of that epoch any more.
         """
         async with self.connection.transaction(isolation="repeatable_read", readonly=True):
             if await self.connection.fetchval(self._sql["epoch"], dataset.dataset_id) != epoch:
