@@ -12,7 +12,8 @@ import numpy as np
 
 from chain.columns import Columns
 from chain.load import open_columns
-from chain.store.ledger import Dataset, LedgerStore
+from chain.store.dataset import Dataset
+from chain.store.ledger import LedgerStore
 from chain.store.links import LinkStore, Run, StoredLinks
 from chain.store.postgres import Connection
 from clustering import clustering as index

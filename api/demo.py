@@ -23,7 +23,8 @@ from chain.columns import Columns
 from chain.load import LoadReport, load_chain, load_extract, open_columns
 from chain.model import hash_text
 from chain.settings import Settings
-from chain.store.ledger import Dataset, LedgerStore
+from chain.store.dataset import Dataset
+from chain.store.ledger import LedgerStore
 from chain.store.postgres import Connection
 from clustering.clustering import Clustering
 from clustering.links import RULES, Rule

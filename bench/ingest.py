@@ -27,11 +27,12 @@ from chain.columns import ColumnWriter
 from chain.ledger import LaidRows, lay
 from chain.load import columns_folder, load_chain
 from chain.settings import Settings
-from chain.store import ledger as store_ledger
 from chain.store.copy import encode
+from chain.store.dataset import Dataset
 from chain.store.embedded import EmbeddedPostgres
-from chain.store.ledger import Dataset, LedgerStore
+from chain.store.ledger import LedgerStore
 from chain.store.postgres import Connection, connected
+from chain.store.rows import narrow_tables, wide_tables
 
 BLOCKS = 80
 TRANSACTIONS = 2_000
@@ -123,9 +124,9 @@ async def _laid(store: LedgerStore, dataset: Dataset, home: Path, path: Path) ->
 def _streams(dataset: Dataset, rows: LaidRows) -> list[tuple[str, bytes]]:
     """Every COPY of a batch, with its table (one leaf of each wide table is enough here)."""
     streams = [
-        (table, encode(fields)) for table, fields in store_ledger._tables(dataset, rows) if len(fields[0])
+        (table, encode(fields)) for table, fields in narrow_tables(dataset, rows) if len(fields[0])
     ]
-    for table, _, fields, _ in store_ledger._wide_tables(dataset, rows, 1, 1):
+    for table, _, fields, _ in wide_tables(dataset, rows, 1, 1):
         if len(fields[0]):
             streams.append((f"{table}_{dataset.dataset_id}_0", encode(fields)))
     return streams

@@ -16,8 +16,9 @@ from chain import dictionary
 from chain.bitcoin.network import Network
 from chain.columns import ColumnWriter
 from chain.errors import MalformedData
-from chain.model import ADDRESS_KEY_WIDTH, I64, U8, UNKNOWN, BlockBatch, OutputType, Proof, hash_text
-from chain.store.ledger import Dataset, LedgerStore
+from chain.model import ADDRESS_KEY_WIDTH, I64, U8, UNKNOWN, Array, BlockBatch, OutputType, Proof, hash_text
+from chain.store.dataset import Dataset
+from chain.store.ledger import LedgerStore
 
 MOST_ROUNDS = 10_000
 """Rounds in which blocks may be moved behind their parents; more would mean that transactions spend in a circle."""
@@ -63,7 +64,7 @@ def _groups(rows: U8) -> tuple[npt.NDArray[np.void], I64]:
 
 
 def _concatenate(batches: list[BlockBatch], network: Network) -> BlockBatch:
-    def joined(name: str) -> npt.NDArray[np.generic]:
+    def joined(name: str) -> Array:
         return np.concatenate([getattr(batch, name) for batch in batches])
 
     def offsets(name: str) -> I64:
@@ -222,7 +223,7 @@ async def stored_batch(store: LedgerStore, dataset: Dataset, writer: ColumnWrite
     )
 
 
-def _stored_rows(writer: ColumnWriter) -> dict[str, npt.NDArray[np.generic]]:
+def _stored_rows(writer: ColumnWriter) -> dict[str, Array]:
     """Transactions, inputs and outputs of a batch, from the columns."""
     at = writer.array
     first_output, counts = at("tx_first_output"), at("tx_output_count").astype(np.int64)

@@ -10,14 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from chain import dictionary
 from chain.bitcoin.network import Network
 from chain.bitcoin.verify import verify_prevouts, verify_values
 from chain.columns import ColumnWriter
 from chain.errors import IntegrityError, LimitExceeded
-from chain.model import I32, I64, U8, UNKNOWN, BlockBatch, Bool, hash_text
+from chain.model import I32, I64, U8, UNKNOWN, Array, BlockBatch, Bool, hash_text
 
 MAX_ADDRESSES = (1 << 31) - 1
 """Address ids are 32-bit, which halves the arrays over addresses; Bitcoin has used 1.4 thousand million."""
@@ -30,7 +29,7 @@ class LaidRows:
     batch: BlockBatch
     before: dict[str, int]
     """Counts in front of the batch."""
-    columns: dict[str, npt.NDArray[np.generic]]
+    columns: dict[str, Array]
     block_unclaimed: I64
     block_after: dict[str, I64]
     """Per block: counts of the dataset's inputs, outputs, outside outputs and addresses up to and with it."""
@@ -87,7 +86,7 @@ def lay(batch: BlockBatch, writer: ColumnWriter, network: Network, *, outside: b
     starts, blob = dictionary.pack_keys(new_key, new_size, before["address_byte"])
     input_counts = np.diff(batch.tx_first_input)
     outside_rows = np.flatnonzero(place.is_outside)
-    columns: dict[str, npt.NDArray[np.generic]] = {
+    columns: dict[str, Array] = {
         "block_height": batch.block_height,
         "block_time": batch.block_time,
         "block_hash": batch.block_hash,
@@ -158,8 +157,8 @@ class _Places:
         return cls(is_outside, outside_row, own_row, own_tx, first, int(own_count.sum()) + len(at))
 
     def gather(
-        self, own: npt.NDArray[np.generic], outside: npt.NDArray[np.generic]
-    ) -> npt.NDArray[np.generic]:
+        self, own: Array, outside: Array
+    ) -> Array:
         """Output rows in order, from the batch's outputs and what its inputs say of outside ones."""
         rows = np.empty((self.rows, *own.shape[1:]), own.dtype)
         rows[self.own_row] = own
@@ -220,7 +219,7 @@ def _find_outputs(batch: BlockBatch, writer: ColumnWriter, prev: I64, place: _Pl
     return np.where(prev >= 0, spends, outside)
 
 
-def _at(stored: npt.NDArray[np.generic], fresh: npt.NDArray[np.generic], ids: I64) -> I64:
+def _at(stored: Array, fresh: Array, ids: I64) -> I64:
     """Elements by id from the stored rows and the batch's own behind them; -1 for id -1."""
     found = np.full(len(ids), UNKNOWN, np.int64)
     old = (ids >= 0) & (ids < len(stored))

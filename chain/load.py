@@ -26,7 +26,8 @@ from chain.errors import HeadwaterError, IntegrityError, StoreBusy, StoreError
 from chain.ledger import LaidRows, lay
 from chain.model import BlockBatch
 from chain.source import ChainSource, ExtractSource, Reject, Tip
-from chain.store.ledger import Dataset, LedgerStore
+from chain.store.dataset import Dataset
+from chain.store.ledger import LedgerStore
 from chain.store.postgres import LOST, Connection, available
 
 PUBLISH_SECONDS = 10

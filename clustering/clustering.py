@@ -64,7 +64,8 @@ class Clustering:
         now = self.members.of(int(self.labels[address]))
         if before is None or len(now) == 1:
             return now
-        return now[self.forest.roots(now, before) == self.forest.root(address, before)]
+        together: I32 = now[self.forest.roots(now, before) == self.forest.root(address, before)]
+        return together
 
 
 def build(

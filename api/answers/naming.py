@@ -69,9 +69,9 @@ def name_address(views: Sequence[DatasetView], text: str, height: int | None = N
     holders, asked = [], []
     for view in views:
         if view not in of_network:
-            asked.append(_asked(view, None, False, f"its network is {view.network.name}"))
+            asked.append(_asked(view, None, None, f"its network is {view.network.name}"))
         elif refusals.get(view.name):
-            asked.append(_asked(view, None, False, refusals[view.name]))
+            asked.append(_asked(view, None, None, refusals[view.name]))
         else:
             moment = view.now() if height is None else view.at_height(height)
             address = _id_at(view, key, moment)
@@ -81,7 +81,7 @@ def name_address(views: Sequence[DatasetView], text: str, height: int | None = N
     return Named(normal, AddressKind(key[0]).name.lower(), holders, asked)
 
 
-def _asked(view: DatasetView, moment: Moment | None, observed: bool, reason: str | None) -> Asked:
+def _asked(view: DatasetView, moment: Moment | None, observed: bool | None, reason: str | None) -> Asked:
     return {
         "dataset": view.name,
         "network": view.network.name,

@@ -19,7 +19,8 @@ from chain.columns import Columns
 from chain.errors import HeadwaterError, LimitExceeded, NotFound, StoreBusy
 from chain.load import columns_folder, open_writer
 from chain.store.answers import AnswerStore, State, reading
-from chain.store.ledger import Dataset, LedgerStore
+from chain.store.dataset import Dataset
+from chain.store.ledger import LedgerStore
 from chain.store.links import LinkStore
 from chain.store.postgres import Connection, connected
 

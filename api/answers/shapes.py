@@ -64,7 +64,8 @@ class Asked(TypedDict):
 
     dataset: str
     network: str
-    observed: bool
+    observed: bool | None
+    """Null where the dataset does not cover what was asked: that is not "not observed"."""
     as_of: AsOf | None
     reason: str | None
     """Why it does not answer; null where it does."""

@@ -12,7 +12,7 @@ from api.answers.pages import Page, Place, walk
 from api.answers.shapes import DatasetState, HealthBody, RunRow, RunsBody
 from api.answers.view import DatasetView
 from chain.store.answers import State
-from chain.store.ledger import Dataset
+from chain.store.dataset import Dataset
 from chain.store.links import Run
 
 VERSION = importlib.metadata.version("headwater")

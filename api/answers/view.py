@@ -16,7 +16,7 @@ from chain.bitcoin.network import Network
 from chain.columns import Columns
 from chain.errors import HeadwaterError
 from chain.model import ADDRESS_KEY_WIDTH, I64, AddressKind, OutputType, Proof, hash_text
-from chain.store.ledger import Dataset
+from chain.store.dataset import Dataset
 from clustering.clustering import Clustering, as_of_tx
 
 FINAL_DEPTH = 6

@@ -11,10 +11,19 @@ from api import clusterings
 from api.answers.address import address_body
 from api.answers.explain import explain_body
 from api.answers.opening import check_chain, open_views
-from api.answers.shapes import AddressAnswer, AddressBody, Asked, ExplainAnswer, ExplainBody, Seen
+from api.answers.shapes import (
+    AddressAnswer,
+    AddressBody,
+    Asked,
+    ClusterName,
+    ExplainAnswer,
+    ExplainBody,
+    Facts,
+    Seen,
+)
 from api.answers.text import bitcoin
 from api.cli.options import ChainOption, DatasetOption, FormatOption, run, settings
-from api.cli.output import Format, print_lines, print_object, print_rows
+from api.cli.output import Format, counted, limit_lines, print_lines, print_object, print_rows
 from api.clusterings import UpdateReport
 from api.instance import session
 from chain.errors import NotFound
@@ -76,10 +85,9 @@ def show(
         print_object(body, form)
         return
     print_lines([f"address      {body['address']} ({body['kind']})"])
-    if not body["observed"]:
-        print_lines(_not_observed(body["asked"]))
     for answer in body["answers"]:
         print_lines(["", *_show_lines(answer)])
+    print_lines(_not_observed(body["asked"], body["observed"]))
 
 
 @app.command()
@@ -102,50 +110,65 @@ def explain(
     if form is not Format.TABLE:
         print_object(body, form)
         return
-    if not body["answers"]:
-        print_lines(_not_observed(body["asked"]))
     for answer in body["answers"]:
         print_lines([*_explain_lines(answer), ""])
+    print_lines(_not_observed(body["asked"], bool(body["answers"])))
 
 
-def _not_observed(asked: list[Asked]) -> list[str]:
-    """Where it was looked for: never "no such address", which nobody can know."""
+def _not_observed(asked: list[Asked], is_known: bool) -> list[str]:
+    """Where it was looked for and not seen: never "no such address", which nobody can know."""
     lines = []
     for each in asked:
         as_of = each["as_of"]
+        if each["observed"] is None and not is_known:
+            lines.append(f"not covered by {each['dataset']}: {each['reason']}")
+        if each["observed"] is not False:
+            continue
         reach = "an extract" if as_of is None or as_of["height"] is None else f"as of block {as_of['height']}"
-        lines.append(f"not observed in {each['dataset']} ({each['reason'] or reach})")
-    return lines
+        lines.append(f"not observed in {each['dataset']} ({reach})")
+    return ["", *lines] if lines else []
 
 
 def _show_lines(answer: AddressAnswer) -> list[str]:
     facts, cluster = answer["facts"], answer["cluster"]
     lines = [
         f"dataset      {answer['dataset']}, {_as_of(answer)}",
-        f"received     {bitcoin(facts['received'])} BTC in {facts['received_count']} outputs",
-        f"spent        {bitcoin(facts['spent'])} BTC in {facts['spent_count']} inputs",
-        f"balance      {bitcoin(facts['balance'])}" + (" BTC" if facts["balance"] else ""),
+        f"received     {bitcoin(facts['received'])} BTC in {counted(facts['received_count'], 'output')}",
+        f"spent        {bitcoin(facts['spent'])} BTC in {counted(facts['spent_count'], 'input')}",
+        _balance(facts),
         f"transactions {facts['tx_count']}, {_seen(facts['first_seen'])} to {_seen(facts['last_seen'])}",
     ]
     if cluster is None:
         return [*lines, f"cluster      {answer['cluster_note']}"]
-    lines += [f"cluster      {cluster['id']}", f"             {cluster['size']} addresses"]
+    lines += [
+        f"cluster      {cluster['id']}",
+        f"             {counted(cluster['size'], 'address', 'addresses')}",
+    ]
     summary = cluster["summary"]
     if summary is not None:
         lines.append(
             f"             received {bitcoin(summary['received'])} BTC, spent {bitcoin(summary['spent'])} BTC"
         )
     lines += [
-        f"             {rule['count']} links {rule['wording']} (error rate: {rule['rate']})"
+        f"             {counted(rule['count'], 'link')} {rule['wording']} (error rate: {rule['rate']})"
         for rule in cluster["links"]
     ]
-    return [*lines, f"             {cluster['statement']}"]
+    return [*lines, f"             {cluster['statement']}", *limit_lines(answer["limits_hit"])]
+
+
+def _balance(facts: Facts) -> str:
+    if facts["balance"] is not None:
+        return f"balance      {bitcoin(facts['balance'])} BTC"
+    if facts["net"] is not None:
+        net = bitcoin(facts["net"])
+        return f"balance      not known: transactions may be missing here; received less spent {net} BTC"
+    return f"balance      not known: {counted(facts['unknown_values'], 'value')} not stated"
 
 
 def _as_of(answer: AddressAnswer) -> str:
     as_of = answer["as_of"]
     if as_of is None or as_of["height"] is None:
-        return f"an extract of {answer['coverage']['transactions']} transactions"
+        return f"an extract of {counted(answer['coverage']['transactions'], 'transaction')}"
     return f"as of block {as_of['height']} ({as_of['time']})"
 
 
@@ -153,11 +176,18 @@ def _seen(seen: Seen) -> str:
     return seen["time"] or seen["txid"]
 
 
+def _size(cluster: ClusterName) -> str:
+    return f"{cluster['id']}, {counted(cluster['size'], 'address', 'addresses')}"
+
+
 def _explain_lines(answer: ExplainAnswer) -> list[str]:
     lines = [
         f"dataset      {answer['dataset']}",
         f"connected    {'yes' if answer['connected'] else 'no'}: {answer['reason']}",
     ]
+    for side in () if answer["connected"] else (answer["a"], answer["b"]):
+        where = side["note"] if side["cluster"] is None else _size(side["cluster"])
+        lines.append(f"  {side['address']}: {where}")
     for link in answer["links"]:
         height = "unknown height" if link["height"] is None else f"height {link['height']}"
         lines += [
@@ -166,4 +196,4 @@ def _explain_lines(answer: ExplainAnswer) -> list[str]:
             f"    transaction {link['txid']}, {height}, {link['time']}",
             f"  {link['b']}",
         ]
-    return [*lines, answer["statement"]]
+    return [*lines, *limit_lines(answer["limits_hit"]), answer["statement"]]

@@ -130,6 +130,18 @@ class LoadProgress(AbstractContextManager["LoadProgress"]):
         self._bar.update(self._task, completed=at, total=goal)
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """`1 link`, `2 links`, `44 addresses`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def limit_lines(limits: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which limits cut an answer, so that nobody takes a part for the whole."""
+    return [
+        f"cut short    {limit['detail']} (limit {limit['limit']}: {limit['value']:,})" for limit in limits
+    ]
+
+
 def print_lines(lines: Iterable[str]) -> None:
     """Text for people, as it is: control characters of foreign names are made visible."""
     for line in lines:

@@ -9,7 +9,7 @@ from api.answers.shapes import TransactionAnswer, TransactionBody
 from api.answers.text import bitcoin
 from api.answers.transaction import read_txid, stored, transaction_body
 from api.cli.options import DatasetOption, FormatOption, run, settings
-from api.cli.output import Format, print_lines, print_object
+from api.cli.output import Format, counted, limit_lines, print_lines, print_object
 from api.instance import session
 
 app = typer.Typer(no_args_is_help=True)
@@ -51,6 +51,7 @@ def _lines(txid: str, answer: TransactionAnswer) -> list[str]:
         f"dataset      {answer['dataset']}",
         f"block        {height}, {block['time']}, place {block['index']}, proof: {block['proof']}",
         f"class        {answer['class']['name']}: {answer['class']['effect']}",
+        f"             {answer['class']['rule']}",
     ]
     for movement in answer["movements"]:
         lines.append(
@@ -64,7 +65,7 @@ def _lines(txid: str, answer: TransactionAnswer) -> list[str]:
             name = "fee" if credit["n"] is None else f"{credit['n']}: {credit['address'] or credit['type']}"
             spent = f"  spent by {credit['spent_by']}" if credit["spent_by"] else ""
             lines.append(f"  {bitcoin(credit['value']):>20}  {name}{spent}")
-    lines.append(f"links        {len(answer['links'])} rest on it")
+    lines.append(f"links        {counted(len(answer['links']), 'link')} on it")
     for link in answer["links"]:
         lines.append(f"  {link['rule']} ({link['status']}): {' - '.join(link['addresses'])}")
-    return lines
+    return [*lines, *limit_lines(answer["limits_hit"])]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from chain.errors import StoreBusy, StoreUnavailable
-from chain.store.ledger import Dataset
+from chain.store.dataset import Dataset
 from chain.store.links import LinkStore
 from chain.store.postgres import LOST, Connection, queries
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from numba import njit
 
 from chain.errors import MalformedData
-from chain.model import I64, U8
+from chain.model import I64, U8, Array
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 TRAILER = struct.pack(">h", -1)
@@ -26,7 +26,7 @@ TRAILER = struct.pack(">h", -1)
 class Integers:
     """A column of int2, int4 or int8 (`width` bytes); the value `null` is written as NULL."""
 
-    values: npt.NDArray[np.generic]
+    values: Array
     width: int
     null: int | None = None
 
@@ -56,7 +56,7 @@ class Bytes:
         return len(self.starts)
 
     @classmethod
-    def rows(cls, matrix: U8, sizes: npt.NDArray[np.generic] | None = None, skip: int = 0) -> Bytes:
+    def rows(cls, matrix: U8, sizes: Array | None = None, skip: int = 0) -> Bytes:
         """Row i is `matrix[i, skip : sizes[i]]` (`sizes` None: the full width)."""
         starts = np.arange(len(matrix), dtype=np.int64) * matrix.shape[1] + skip
         ends = np.full(len(matrix), matrix.shape[1], np.int64) if sizes is None else sizes.astype(np.int64)
@@ -147,7 +147,7 @@ def _write_bytes(out: U8, place: I64, flat: U8, starts: I64, sizes: I64) -> None
         place[row] = at + max(size, 0)
 
 
-def decode(stream: bytes, fields: Sequence[tuple[str, int]]) -> dict[str, npt.NDArray[np.integer]]:
+def decode(stream: bytes, fields: Sequence[tuple[str, int]]) -> dict[str, Array]:
     """The columns of a binary COPY stream whose fields are all NOT NULL and of fixed width.
 
     `fields` names each field with its type: ("i", 2 | 4 | 8) is given as ("name:i", width), a bytea of a fixed
@@ -162,7 +162,7 @@ def decode(stream: bytes, fields: Sequence[tuple[str, int]]) -> dict[str, npt.ND
     if bytes(stream[: len(HEADER)]) != HEADER or len(body) % record.itemsize:
         raise MalformedData("a COPY stream is not of the fixed width that was asked for")
     rows = np.frombuffer(body, record)
-    columns: dict[str, npt.NDArray[np.integer]] = {}
+    columns: dict[str, Array] = {}
     for name, width in fields:
         if len(rows) and not bool((rows[f"_{name}"] == width).all()):
             raise MalformedData(f"field {name} of a COPY stream has another width or is null")

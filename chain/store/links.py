@@ -19,7 +19,7 @@ from chain.errors import StoreBusy, StoreUnavailable
 from chain.model import I32, I64, U8
 from chain.source import Tip
 from chain.store.copy import Field, Integers, decode, encode
-from chain.store.ledger import Dataset
+from chain.store.dataset import Dataset
 from chain.store.postgres import Connection, queries
 
 
@@ -129,4 +129,4 @@ class LinkStore:
 
     async def of_transaction(self, dataset: Dataset, tx_id: int) -> list[asyncpg.Record]:
         """The links that rest on a transaction and stand."""
-        return await self.connection.fetch(self._sql["links_of_tx"], dataset.dataset_id, tx_id)  # type: ignore[no-any-return]
+        return await self.connection.fetch(self._sql["links_of_tx"], dataset.dataset_id, tx_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chain.columns import BITCOIN_ARRAYS, Columns
 from chain.load import columns_folder
-from chain.store.ledger import Dataset
+from chain.store.dataset import Dataset
 from chain.store.postgres import Connection
 
 TABLES = {

@@ -220,7 +220,7 @@ def test_two_transactions_with_one_txid_are_both_kept(
     """BIP 30: the same coinbase in two blocks; who spends it spends the later one."""
     before_bip34 = replace(REGTEST, bip34_height=1_000)
     monkeypatch.setattr("tests.integration.test_load.REGTEST", before_bip34)
-    monkeypatch.setattr("chain.store.ledger.NETWORKS", {"regtest": before_bip34})
+    monkeypatch.setattr("chain.store.dataset.NETWORKS", {"regtest": before_bip34})
     blocks = [SAMPLE[0]]
     same = coinbase(1, [Payment(1_000, b"\x51")], b"twice")
     for number in range(2):

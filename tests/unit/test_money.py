@@ -15,6 +15,7 @@ NOT_MONEY = {
     "chain/dictionary.py": "how full a table may be",
     "chain/bitcoin/rpc.py": "seconds of waiting for a node",
     "chain/bitcoin/nodeclient.py": "seconds of waiting for a node",
+    "chain/store/postgres.py": "seconds of waiting for a server",
     "chain/settings.py": "no amounts",
     "chain/compressed.py": "no amounts",
     "chain/bitcoin/records.py": "no amounts",
