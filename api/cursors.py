@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import os
@@ -18,6 +19,7 @@ import msgspec
 
 from api.answers.pages import Place
 from api.answers.view import InvalidParameter
+from chain.errors import StoreError, StoreUnavailable
 
 KEY_SIZE = 32
 TAG_SIZE = 16
@@ -41,12 +43,13 @@ class Cursors:
         """With the key in the home folder, made at first use; cursors outlive a restart."""
         path = home / "cursor.key"
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return cls(path.read_bytes())
-        with os.fdopen(handle, "wb") as file:
-            key = secrets.token_bytes(KEY_SIZE)
-            file.write(key)
+            if not path.exists():
+                _make_key(path)
+            key = path.read_bytes()
+        except OSError as error:
+            raise StoreUnavailable(f"cannot read or make {path}: {error}") from error
+        if len(key) != KEY_SIZE:
+            raise StoreError(f"{path} is damaged; remove it, and a new one is made")
         return cls(key)
 
     def write(self, of_list: str, place: Place | None) -> str | None:
@@ -73,6 +76,19 @@ class Cursors:
 
     def _tag(self, content: bytes) -> bytes:
         return hmac.digest(self._key, content, "sha256")[:TAG_SIZE]
+
+
+def _make_key(path: Path) -> None:
+    """A key in one atomic step; where another process was first, its key stands."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(KEY_SIZE))
+        file.flush()
+        os.fsync(file.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(part, path)
+    part.unlink()
 
 
 def _digest(of_list: str) -> str:

@@ -87,7 +87,7 @@ def show(
     print_lines([f"address      {body['address']} ({body['kind']})"])
     for answer in body["answers"]:
         print_lines(["", *_show_lines(answer)])
-    print_lines(_not_observed(body["asked"], body["observed"]))
+    print_lines(_silent(body["asked"], as_of is not None or not body["observed"]))
 
 
 @app.command()
@@ -112,15 +112,18 @@ def explain(
         return
     for answer in body["answers"]:
         print_lines([*_explain_lines(answer), ""])
-    print_lines(_not_observed(body["asked"], bool(body["answers"])))
+    print_lines(_silent(body["asked"], as_of is not None or not body["answers"]))
 
 
-def _not_observed(asked: list[Asked], is_known: bool) -> list[str]:
-    """Where it was looked for and not seen: never "no such address", which nobody can know."""
+def _silent(asked: list[Asked], all_of_them: bool) -> list[str]:
+    """The datasets that do not answer: never "no such address", which nobody can know.
+
+    `all_of_them`: also those that do not cover what was asked, say for being of another network.
+    """
     lines = []
     for each in asked:
         as_of = each["as_of"]
-        if each["observed"] is None and not is_known:
+        if each["observed"] is None and all_of_them:
             lines.append(f"not covered by {each['dataset']}: {each['reason']}")
         if each["observed"] is not False:
             continue
