@@ -8,6 +8,7 @@ So a reader that mapped the files of one manifest sees the same rows for as long
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,10 +19,9 @@ from chain.errors import StoreError, StoreUnavailable
 from chain.region import Region
 
 SEGMENT = 1 << 22
-"""Rows in a segment file. A power of two, so that each segment starts on a page for every item size."""
-
-MAX_SEGMENTS = 1 << 11
-"""Segments that an array can have: 8.6 thousand million rows, twice Bitcoin's outputs."""
+"""Rows in a segment file. A power of two, so that each segment starts on a page for every item size. A rollback copies
+at most one segment of each array; a process may map some 65,000 files (vm.max_map_count), and a reader of a whole
+Bitcoin maps about 8,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class ArraySpec:
     dtype: str
     rows: str
     width: int = 1
+    density: int = 1
+    """Its segments have so many times the rows of others (bytes of keys, of which each key has many)."""
 
     @property
     def row_size(self) -> int:
@@ -39,34 +41,56 @@ class ArraySpec:
 
 
 @dataclass(slots=True)
+class FileNumbers:
+    """Numbers for new files of a folder. None is given twice, so a name never stands for two contents."""
+
+    next: int = 0
+
+    def take(self) -> int:
+        self.next += 1
+        return self.next - 1
+
+
+@dataclass(slots=True)
 class DiskArray:
-    """One array in a folder. `generations[k]` is the generation of segment k, part of its file's name."""
+    """One array in a folder. `generations[k]` is the number in the name of segment k's file.
+
+    Only a writer needs `numbers`.
+    """
 
     spec: ArraySpec
     folder: Path
     generations: list[int]
     count: int
-    segment: int = SEGMENT
+    segment_rows: int = SEGMENT
+    numbers: FileNumbers = field(default_factory=FileNumbers)
     _region: Region | None = None
-    _mapped: list[int] = field(default_factory=list)
+    _mapped: int = 0
     _touched: set[Path] = field(default_factory=set)
+
+    @property
+    def segment(self) -> int:
+        """Rows of one segment of this array."""
+        return self.segment_rows * self.spec.density
 
     def path(self, segment: int) -> Path:
         return self.folder / f"{self.spec.name}.{segment}.{self.generations[segment]}"
 
-    def paths(self) -> list[Path]:
-        return [self.path(k) for k in range(len(self.generations))]
+    def paths(self) -> Iterator[Path]:
+        return (self.path(k) for k in range(len(self.generations)))
 
-    def view(self, count: int | None = None) -> npt.NDArray[np.generic]:
-        """The first `count` rows (default: all) as one read-only array over the mapped files."""
-        rows = self.count if count is None else count
-        if self._region is None:
-            self._region = Region(self.spec.row_size * self.segment * MAX_SEGMENTS)
-        bytes_each = self.spec.row_size * self.segment
-        for k in range(len(self._mapped), len(self.generations)):
-            self._region.map_file(self.path(k), k * bytes_each, bytes_each)
-            self._mapped.append(self.generations[k])
-        shape = (rows,) if self.spec.width == 1 else (rows, self.spec.width)
+    def view(self) -> npt.NDArray[np.generic]:
+        """All rows as one read-only array over the mapped files; StoreError where a file is too short."""
+        each = self.spec.row_size * self.segment
+        needed = max(1, len(self.generations)) * each
+        if self._region is None or self._region.size < needed:
+            self._region = Region(needed if self._region is None else 2 * needed)
+            self._mapped = 0
+        for k in range(self._mapped, len(self.generations)):
+            rows = min(self.segment, max(0, self.count - k * self.segment))
+            self._region.map_file(self.path(k), k * each, each, rows * self.spec.row_size)
+        self._mapped = len(self.generations)
+        shape = (self.count,) if self.spec.width == 1 else (self.count, self.spec.width)
         return self._region.array(self.spec.dtype, shape)
 
     def append(self, rows: npt.NDArray[np.generic]) -> None:
@@ -79,7 +103,7 @@ class DiskArray:
         while done < len(data):
             k, at = divmod(self.count + done, self.segment)
             if k == len(self.generations):
-                self._add_segment()
+                self.generations.append(self.numbers.take())
             take = min(len(data) - done, self.segment - at)
             self._write(self.path(k), at * self.spec.row_size, data[done : done + take])
             done += take
@@ -92,39 +116,33 @@ class DiskArray:
         keep = -(-count // self.segment)
         if count < published and count % self.segment:
             old = self.path(keep - 1)
-            self.generations[keep - 1] += 1
+            self.generations[keep - 1] = self.numbers.take()
             self._copy(old, self.path(keep - 1), (count % self.segment) * self.spec.row_size)
-            self._region, self._mapped = None, []
+            self._region = None
         if keep < len(self.generations):
             del self.generations[keep:]
-            self._region, self._mapped = None, []
+            self._region = None
         self.count = count
 
     def sync(self) -> None:
         """Make what was appended durable."""
-        for path in self._touched:
-            if path.exists():
-                with open(path, "rb") as handle:
-                    os.fsync(handle.fileno())
+        for path in self._touched & set(self.paths()):
+            with open(path, "rb") as handle:
+                os.fsync(handle.fileno())
         self._touched.clear()
-
-    def _add_segment(self) -> None:
-        if len(self.generations) == MAX_SEGMENTS:
-            raise StoreError(f"{self.spec.name} is full at {MAX_SEGMENTS * self.segment} rows")
-        # A file of a generation that was cut off may still be mapped: never reuse its name.
-        used = [int(p.suffix[1:]) for p in self.folder.glob(f"{self.spec.name}.{len(self.generations)}.*")]
-        self.generations.append(max(used, default=-1) + 1)
-        self.path(len(self.generations) - 1).touch()
 
     def _write(self, path: Path, offset: int, data: npt.NDArray[np.generic]) -> None:
         view = memoryview(data.reshape(-1).view(np.uint8))
         try:
-            with open(path, "r+b", buffering=0) as handle:
-                handle.seek(offset)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
                 while view:
-                    view = view[handle.write(view) or 0 :]
+                    written = os.pwrite(handle, view, offset)
+                    view, offset = view[written:], offset + written
+            finally:
+                os.close(handle)
         except OSError as error:
-            raise StoreUnavailable(f"cannot write {path}: {error}") from error
+            raise StoreUnavailable(f"cannot write {path}: {error.strerror}") from error
         self._touched.add(path)
 
     def _copy(self, source: Path, target: Path, size: int) -> None:
@@ -132,7 +150,10 @@ class DiskArray:
             with open(source, "rb") as old, open(target, "wb") as new:
                 sent = 0
                 while sent < size:
-                    sent += os.sendfile(new.fileno(), old.fileno(), sent, size - sent)
+                    step = os.sendfile(new.fileno(), old.fileno(), sent, size - sent)
+                    if not step:
+                        raise StoreError(f"{source} is damaged: {sent} bytes, not {size}")
+                    sent += step
         except OSError as error:
-            raise StoreUnavailable(f"cannot write {target}: {error}") from error
+            raise StoreUnavailable(f"cannot write {target}: {error.strerror}") from error
         self._touched.add(target)

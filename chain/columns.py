@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from chain import dictionary
 from chain.activity import ActivityLog, Run
-from chain.arrays import SEGMENT, ArraySpec, DiskArray
+from chain.arrays import SEGMENT, ArraySpec, DiskArray, FileNumbers
 from chain.dictionary import Slots
 from chain.errors import NotFound, StoreBusy, StoreError
 from chain.model import I32, I64, U8
@@ -56,7 +56,7 @@ BITCOIN_ARRAYS = (
     ArraySpec("outside_txid", "u1", "outside", 32),
     ArraySpec("outside_index", "i8", "outside"),
     ArraySpec("address_start", "i8", "address"),
-    ArraySpec("address_bytes", "u1", "address_byte"),
+    ArraySpec("address_bytes", "u1", "address_byte", density=32),
 )
 """Every array of a Bitcoin dataset. -1 stands for what is not known (heights, fees, values, addresses); version, lock
 time and sequence mean nothing in blocks whose proof is STATED."""
@@ -80,6 +80,8 @@ class Manifest:
     seed: int
     """Secret seed of the dictionaries' hash, so that nobody can make keys that collide."""
     segment: int
+    files: int
+    """Numbers below this one stand in names of files, past or present."""
     counts: dict[str, int]
     generations: dict[str, list[int]]
     slots: dict[str, str]
@@ -114,7 +116,7 @@ class Manifest:
 
 def empty_manifest(database_id: str, dataset: str, epoch: int, segment: int = SEGMENT) -> Manifest:
     return Manifest(
-        database_id, dataset, epoch, None, None, secrets.randbits(62), segment,
+        database_id, dataset, epoch, None, None, secrets.randbits(62), segment, 0,
         dict.fromkeys(COUNTS, 0), {spec.name: [] for spec in BITCOIN_ARRAYS}, {}, [], True,
     )  # fmt: skip
 
@@ -140,9 +142,13 @@ class Columns:
                 raise NotFound(f"no columns in {folder}")
             try:
                 return cls._map(folder, manifest)
-            except FileNotFoundError:  # a writer published in between and removed what it no longer names
+            except (
+                FileNotFoundError
+            ) as error:  # a writer published in between, and removed what it no longer names
                 if attempt == 9:
-                    raise
+                    raise _damaged(folder, error) from error
+            except ValueError as error:
+                raise _damaged(folder, error) from error
         raise AssertionError
 
     @classmethod
@@ -213,6 +219,10 @@ class Columns:
         return self._spender
 
 
+def _damaged(folder: Path, error: Exception) -> StoreError:
+    return StoreError(f"{folder} is damaged ({error}); run headwater columns rebuild")
+
+
 def spenders(tx_first_input: I64, input_spends: I64, output_count: int) -> I64:
     """For each output id the transaction that spends it, -1 where none does."""
     found = np.full(output_count, -1, np.int64)
@@ -221,6 +231,16 @@ def spenders(tx_first_input: I64, input_spends: I64, output_count: int) -> I64:
     known = input_spends >= 0
     found[input_spends[known]] = owner[known]
     return found
+
+
+def _trusted(folder: Path, database_id: str, dataset: str) -> Manifest | None:
+    """The folder's manifest where it is whole and of this database."""
+    try:
+        manifest = Manifest.read(folder)
+    except StoreError:
+        return None
+    ours = manifest is not None and (manifest.database_id, manifest.dataset) == (database_id, dataset)
+    return manifest if ours else None
 
 
 class ColumnWriter:
@@ -235,27 +255,34 @@ class ColumnWriter:
         except BlockingIOError:
             self._lock.close()
             raise StoreBusy(f"another process writes the columns in {folder}") from None
+        self._open(_trusted(folder, database_id, dataset) or empty_manifest(database_id, dataset, epoch))
+
+    def _open(self, manifest: Manifest) -> None:
+        """Take up what the manifest names; a folder with anything missing or cut short is begun anew."""
+        used = [int(path.suffix[1:]) for path in self.folder.iterdir() if path.suffix[1:].isdecimal()]
+        self.numbers = FileNumbers(max([manifest.files, *(number + 1 for number in used)]))
         try:
-            manifest = Manifest.read(folder)
-        except StoreError:
-            manifest = None  # damaged: made again from Postgres
-        if manifest is None or (manifest.database_id, manifest.dataset) != (database_id, dataset):
-            manifest = empty_manifest(database_id, dataset, epoch)
+            self._map(manifest)
+        except (OSError, ValueError, StoreError):
+            self._map(
+                empty_manifest(manifest.database_id, manifest.dataset, manifest.epoch, manifest.segment)
+            )
+        self._open_slots(self.published)
+
+    def _map(self, manifest: Manifest) -> None:
         self.published = manifest
         self.counts = dict(manifest.counts)
         self.disk = {
             spec.name: DiskArray(
-                spec,
-                folder,
-                list(manifest.generations[spec.name]),
-                manifest.counts[spec.rows],
-                manifest.segment,
+                spec, self.folder, list(manifest.generations[spec.name]), manifest.counts[spec.rows],
+                manifest.segment, self.numbers,
             )
             for spec in BITCOIN_ARRAYS
-        }
-        self.activity = ActivityLog.open(folder, [Run(**run) for run in manifest.runs])
+        }  # fmt: skip
+        for disk in self.disk.values():
+            disk.view()
+        self.activity = ActivityLog.open(self.folder, [Run(**run) for run in manifest.runs])
         self.spent = np.zeros(0, np.bool_)
-        self._open_slots(manifest)
 
     def __enter__(self) -> ColumnWriter:
         return self
@@ -278,7 +305,7 @@ class ColumnWriter:
         self.slots: dict[str, Slots] = {}
         for name, rows in (("txid", "tx"), ("address", "address")):
             file = manifest.slots.get(name)
-            if file is not None and (self.folder / file).exists():
+            if file is not None and dictionary.is_whole(self.folder / file):
                 self.slots[name] = Slots(self.folder / file, writable=True)
                 if not manifest.clean:
                     dictionary.drop_from(self.slots[name].ids, manifest.counts[rows])
@@ -380,6 +407,7 @@ class ColumnWriter:
             counts=visible,
             generations={name: list(disk.generations) for name, disk in self.disk.items()},
             slots={name: slots.path.name for name, slots in self.slots.items()},
+            files=self.numbers.next,
             runs=[asdict(run) for run in self.activity.runs],
             clean=clean,
         )

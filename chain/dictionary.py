@@ -55,6 +55,12 @@ class Slots:
             self.ids.flush()
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a slot file is there and of a size that `Slots.create` makes."""
+    size = path.stat().st_size // 8 if path.exists() else 0
+    return size >= SMALLEST and size & (size - 1) == 0
+
+
 def slots_for(keys: int) -> int:
     """Size of a table that `keys` keys fill at most by half of `FULLEST`."""
     size = SMALLEST

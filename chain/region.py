@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from chain.errors import StoreUnavailable
+from chain.errors import StoreError, StoreUnavailable
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -43,9 +43,16 @@ class Region:
         self.address = int(address)
         weakref.finalize(self, _libc.munmap, self.address, self.size)
 
-    def map_file(self, path: Path, offset: int, size: int) -> None:
-        """Show the first `size` bytes of `path` (read-only, shared) at `offset`, a multiple of the page size."""
+    def map_file(self, path: Path, offset: int, size: int, least: int) -> None:
+        """Show `size` bytes of `path` (read-only, shared) at `offset`, a multiple of the page size.
+
+        The file may be shorter and grow later, but reading behind its end would kill the process: StoreError where
+        it has not even the `least` bytes that are about to be read.
+        """
         with open(path, "rb") as handle:
+            held = os.fstat(handle.fileno()).st_size
+            if held < least:
+                raise StoreError(f"{path} is damaged: {held} bytes, not {least}")
             address = _libc.mmap(
                 self.address + offset, size, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, handle.fileno(), 0
             )
