@@ -39,9 +39,7 @@ def create_app(instance: Instance | None = None) -> FastAPI:
             yield
             return
         async with _pool(instance) as pool:
-            service = Service(
-                ViewCache(instance.url, instance.home, pool), Cursors.of_instance(instance.home), pool
-            )
+            service = Service(ViewCache(instance.url, instance.home, pool), Cursors.of_instance(instance.home), pool)
             app.state.service = service
             with contextlib.suppress(HeadwaterError):  # it will be tried again at the first request
                 await service.views.refresh()
@@ -69,9 +67,7 @@ async def _pool(instance: Instance) -> AsyncIterator[asyncpg.Pool[Any]]:
         "application_name": "headwater serve",
     }
     async with reading():
-        pool = await asyncpg.create_pool(
-            instance.url, min_size=1, max_size=POOL_SIZE, server_settings=settings
-        )
+        pool = await asyncpg.create_pool(instance.url, min_size=1, max_size=POOL_SIZE, server_settings=settings)
     try:
         yield pool
     finally:

@@ -82,9 +82,7 @@ async def demo(settings: Settings, say: Say) -> None:
             await _real(instance, connection, settings.data / "bitcoin", say)
         else:
             say("")
-            say(
-                "Real data      none: set HEADWATER_DATA to a folder that has bitcoin/ to run the same job on it"
-            )
+            say("Real data      none: set HEADWATER_DATA to a folder that has bitcoin/ to run the same job on it")
     say("")
     say("Where to look next")
     address = codec.encode(sample.wallet("sale").keys[0], REGTEST)
@@ -127,13 +125,9 @@ def _say_load(report: LoadReport, say: Say) -> None:
             f" {report.inputs:,} inputs in {report.seconds:.1f} s ({rate:,.0f} transactions/s)"
         )
     if report.outside_outputs:
-        say(
-            f"   coverage    {report.outside_outputs:,} inputs spend outputs from outside this dataset (stated values)"
-        )
+        say(f"   coverage    {report.outside_outputs:,} inputs spend outputs from outside this dataset (stated values)")
     if report.rejects:
-        say(
-            f"   rejected    {len(report.rejects)}, the first: {report.rejects[0].place}: {report.rejects[0].reason}"
-        )
+        say(f"   rejected    {len(report.rejects)}, the first: {report.rejects[0].place}: {report.rejects[0].reason}")
     if report.tip_height is not None:
         say(f"   tip         height {report.tip_height}, {report.tip_hash}: every block proved by its bytes")
 
@@ -177,14 +171,10 @@ def _say_sale(view: _View, sample: Sample, say: Say) -> None:
     _say_chain(view, first, last, say)
     investor = view.id_of(sample.wallet("investor 1").keys[0])
     apart = not view.clustering.forest.same(first, investor)
-    say(
-        f"   investors   {'apart from the sale: who pays an address is not joined with it' if apart else 'JOINED'}"
-    )
+    say(f"   investors   {'apart from the sale: who pays an address is not joined with it' if apart else 'JOINED'}")
     truth = {view.id_of(key) for key in sample.wallet("sale").keys}
     wrong = set(view.clustering.cluster_of(first).tolist()) - truth
-    say(
-        f"   check       {len(wrong)} addresses of others in the sale's cluster (the sample knows who holds what)"
-    )
+    say(f"   check       {len(wrong)} addresses of others in the sale's cluster (the sample knows who holds what)")
 
 
 def _say_chain(view: _View, a: int, b: int, say: Say) -> None:
@@ -228,12 +218,8 @@ async def _real(instance: Instance, connection: Connection, folder: Path, say: S
         if REAL_EXTRACT in held:
             say("   loaded      before: an extract is whole when it is there")
         else:
-            _say_load(
-                await load_extract(connection, instance.home, EtlFiles([dump], MAINNET), REAL_EXTRACT), say
-            )
-        say(
-            "   proof       none: a dump states transactions, it has no headers and no scripts to prove them by"
-        )
+            _say_load(await load_extract(connection, instance.home, EtlFiles([dump], MAINNET), REAL_EXTRACT), say)
+        say("   proof       none: a dump states transactions, it has no headers and no scripts to prove them by")
         _say_largest(await _cluster(instance, connection, REAL_EXTRACT, say), say)
         say(
             "   caution     this extract is full of mixes of forms that the one coinjoin rule so far does not know: its"

@@ -51,9 +51,7 @@ async def examine(settings: Settings) -> list[Finding]:
 
 def _python() -> Finding:
     ok = sys.version_info >= (3, 11)
-    return Finding(
-        "python", ok, platform.python_version(), "install Python 3.11 or newer and make .venv anew"
-    )
+    return Finding("python", ok, platform.python_version(), "install Python 3.11 or newer and make .venv anew")
 
 
 def _libcrypto() -> Finding:
@@ -73,9 +71,7 @@ def _kernels() -> Finding:
 def _room(home: Path) -> Finding:
     there = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(there).free
-    return Finding(
-        "free disk", free >= FREE_BYTES, f"{free >> 30} GiB at {there}", "make room or move HEADWATER_HOME"
-    )
+    return Finding("free disk", free >= FREE_BYTES, f"{free >> 30} GiB at {there}", "make room or move HEADWATER_HOME")
 
 
 async def _durability(_: Instance, connection: Connection) -> Finding:

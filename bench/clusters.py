@@ -64,9 +64,7 @@ def local_links(address_count: int, seed: int = SEED) -> tuple[I32, I32]:
     far = np.exp(random.random(len(v)) * np.log(v)).astype(np.int64)
     u = np.maximum(v - np.where(random.random(len(v)) < NEAR_SHARE, near, far), 0)
     repeats = random.integers(0, len(v), int(address_count * REPEATED_SHARE))
-    place = np.concatenate(
-        (v, np.minimum(v[repeats] + random.geometric(1 / 1000, len(repeats)), address_count))
-    )
+    place = np.concatenate((v, np.minimum(v[repeats] + random.geometric(1 / 1000, len(repeats)), address_count)))
     order = np.argsort(place, kind="stable")
     u, v = np.concatenate((u, u[repeats]))[order], np.concatenate((v, v[repeats]))[order]
     return u.astype(np.int32), v.astype(np.int32)
@@ -178,9 +176,7 @@ def main() -> int:
         print(json.dumps([{**asdict(measure), "met": measure.met} for measure in measures], indent=1))
     else:
         for measure in measures:
-            bound = (
-                "" if measure.target is None else f"{'<=' if measure.at_most else '>='} {measure.target:,.0f}"
-            )
+            bound = "" if measure.target is None else f"{'<=' if measure.at_most else '>='} {measure.target:,.0f}"
             verdict = "" if measure.target is None else "met" if measure.met else "MISSED"
             print(f"{measure.name:45} {measure.value:>18,.2f} {measure.unit:14} {bound:>10} {verdict}")
     return 0 if all(measure.met for measure in measures) else 1

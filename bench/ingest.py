@@ -123,9 +123,7 @@ async def _laid(store: LedgerStore, dataset: Dataset, home: Path, path: Path) ->
 
 def _streams(dataset: Dataset, rows: LaidRows) -> list[tuple[str, bytes]]:
     """Every COPY of a batch, with its table (one leaf of each wide table is enough here)."""
-    streams = [
-        (table, encode(fields)) for table, fields in narrow_tables(dataset, rows) if len(fields[0])
-    ]
+    streams = [(table, encode(fields)) for table, fields in narrow_tables(dataset, rows) if len(fields[0])]
     for table, _, fields, _ in wide_tables(dataset, rows, 1, 1):
         if len(fields[0]):
             streams.append((f"{table}_{dataset.dataset_id}_0", encode(fields)))
@@ -143,12 +141,8 @@ def main() -> int:
         print(json.dumps({"ratio": result.ratio, "end_to_end_s": whole, "copy_alone_s": alone}))
     else:
         megabytes = result.size / 1e6
-        print(
-            f"{result.transactions:,} transactions, {megabytes:.0f} MB, median of {len(result.end_to_end)} rounds"
-        )
-        print(
-            f"end to end   {whole:6.2f} s  {result.transactions / whole:9,.0f} tx/s  {megabytes / whole:5.1f} MB/s"
-        )
+        print(f"{result.transactions:,} transactions, {megabytes:.0f} MB, median of {len(result.end_to_end)} rounds")
+        print(f"end to end   {whole:6.2f} s  {result.transactions / whole:9,.0f} tx/s  {megabytes / whole:5.1f} MB/s")
         print(f"COPY alone   {alone:6.2f} s  {result.transactions / alone:9,.0f} tx/s")
         print(f"rate of the whole way over COPY alone: {result.ratio:.0%} (at least {TARGET:.0%})")
     return 0 if result.ratio >= TARGET else 1

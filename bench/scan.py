@@ -67,10 +67,7 @@ def main() -> int:
     if not files:
         sys.stderr.write(f"no blocks to measure with: HEADWATER_DATA={folder} has no bitcoin/raw/*.raw.xz\n")
         return 2
-    results = [
-        measure(path.name.split(".")[0], lzma.decompress(path.read_bytes()), arguments.rounds)
-        for path in files
-    ]
+    results = [measure(path.name.split(".")[0], lzma.decompress(path.read_bytes()), arguments.rounds) for path in files]
     rate = sum(result.size for result in results) / sum(result.ours for result in results) / 1e6
     ratio = statistics.median(result.ratio for result in results)
     if arguments.json:
@@ -107,9 +104,7 @@ def seconds(run: Callable[[], None]) -> float:
 
 
 def print_table(results: list[Measured], rate: float, ratio: float) -> None:
-    print(
-        f"{'block':>16} {'bytes':>9} {'txs':>6} {'ours ms':>9} {'MB/s':>7} {'bitcoinlib ms':>14} {'ratio':>7}"
-    )
+    print(f"{'block':>16} {'bytes':>9} {'txs':>6} {'ours ms':>9} {'MB/s':>7} {'bitcoinlib ms':>14} {'ratio':>7}")
     for each in results:
         print(
             f"{each.block:>16} {each.size:>9} {each.transactions:>6} {each.ours * 1e3:>9.2f} "

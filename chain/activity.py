@@ -231,9 +231,7 @@ def build(
 
 
 @njit(cache=True, nogil=True)
-def _events(
-    tx_first_input, input_spends, tx_first_output, tx_output_count, output_address, output_value, lo, hi
-):  # type: ignore[no-untyped-def]
+def _events(tx_first_input, input_spends, tx_first_output, tx_output_count, output_address, output_value, lo, hi):  # type: ignore[no-untyped-def]
     """Each output to an address and each spending of one, in chain order."""
     most = 0
     for t in range(lo, hi):

@@ -96,9 +96,7 @@ class Manifest:
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
-            raise StoreError(
-                f"{folder / 'manifest.json'} is damaged; run headwater columns rebuild"
-            ) from error
+            raise StoreError(f"{folder / 'manifest.json'} is damaged; run headwater columns rebuild") from error
 
     def write(self, folder: Path) -> None:
         part = folder / "manifest.part"
@@ -142,9 +140,7 @@ class Columns:
                 raise NotFound(f"no columns in {folder}")
             try:
                 return cls._map(folder, manifest)
-            except (
-                FileNotFoundError
-            ) as error:  # a writer published in between, and removed what it no longer names
+            except FileNotFoundError as error:  # a writer published in between, and removed what it no longer names
                 if attempt == 9:
                     raise _damaged(folder, error) from error
             except ValueError as error:
@@ -213,9 +209,7 @@ class Columns:
     def spender(self) -> I64:
         """The transaction that spends each output, -1 where none does: the inputs, replayed."""
         if self._spender is None:
-            self._spender = spenders(
-                self.arrays["tx_first_input"], self.arrays["input_spends"], self.output_count
-            )
+            self._spender = spenders(self.arrays["tx_first_input"], self.arrays["input_spends"], self.output_count)
         return self._spender
 
 
@@ -264,9 +258,7 @@ class ColumnWriter:
         try:
             self._map(manifest)
         except (OSError, ValueError, StoreError):
-            self._map(
-                empty_manifest(manifest.database_id, manifest.dataset, manifest.epoch, manifest.segment)
-            )
+            self._map(empty_manifest(manifest.database_id, manifest.dataset, manifest.epoch, manifest.segment))
         self._open_slots(self.published)
 
     def _map(self, manifest: Manifest) -> None:
@@ -328,9 +320,7 @@ class ColumnWriter:
         if name == "txid":
             dictionary.add_txids(slots.ids, seed, self.array("tx_txid"), 0)
         else:
-            dictionary.readd_addresses(
-                slots.ids, seed, self.array("address_start"), self.array("address_bytes"), 0
-            )
+            dictionary.readd_addresses(slots.ids, seed, self.array("address_start"), self.array("address_bytes"), 0)
         self.slots[name] = slots
 
     def make_room(self, txs: int, addresses: int) -> None:

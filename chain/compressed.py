@@ -143,9 +143,7 @@ class _Decompressed(io.RawIOBase):
             if decoder.needs_input:
                 data = self._take()
                 if not data:
-                    raise TruncatedData(
-                        f"{self._path}: the {self._suffix} archive is cut off: {self._place()}"
-                    )
+                    raise TruncatedData(f"{self._path}: the {self._suffix} archive is cut off: {self._place()}")
             try:
                 out = decoder.decompress(data, MAX_STEP)
             except _DECODE_ERRORS as error:

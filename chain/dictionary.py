@@ -172,9 +172,7 @@ def find_addresses(slots: I64, seed: int, starts: I64, blob: U8, keys: U8, sizes
     none = np.zeros(0, np.int64)
     for i in range(len(keys)):
         if sizes[i] > 0:
-            found[i] = _find_address(
-                slots, seed, starts, blob, keys, sizes, none, keys[i], sizes[i], len(starts)
-            )
+            found[i] = _find_address(slots, seed, starts, blob, keys, sizes, none, keys[i], sizes[i], len(starts))
     return found
 
 

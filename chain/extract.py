@@ -109,9 +109,7 @@ def _kept_transactions(whole: BlockBatch, tx_group: I64, of_best: npt.NDArray[np
     _, txid = _groups(whole.txid[rows])
     by = np.lexsort((rows, txid, tx_group[rows]))
     pairs = np.stack((tx_group[rows][by], txid[by]), axis=1)
-    fresh = (
-        np.concatenate(([True], (pairs[1:] != pairs[:-1]).any(axis=1))) if len(by) else np.zeros(0, np.bool_)
-    )
+    fresh = np.concatenate(([True], (pairs[1:] != pairs[:-1]).any(axis=1))) if len(by) else np.zeros(0, np.bool_)
     return np.sort(rows[by[fresh]])
 
 

@@ -147,18 +147,14 @@ class _Places:
         own_count = np.diff(batch.tx_first_output)
         ahead = np.cumsum(outside_count)  # outside rows up to and with each transaction
         own_tx = _owner(batch.tx_first_output)
-        own_row = (
-            np.arange(batch.output_count) + ahead[own_tx] if batch.output_count else np.empty(0, np.int64)
-        )
+        own_row = np.arange(batch.output_count) + ahead[own_tx] if batch.output_count else np.empty(0, np.int64)
         outside_row = np.full(batch.input_count, UNKNOWN, np.int64)
         at = np.flatnonzero(is_outside)
         outside_row[at] = np.arange(len(at)) + batch.tx_first_output[input_tx[at]]
         first = batch.tx_first_output[:-1] + ahead + before["output"]
         return cls(is_outside, outside_row, own_row, own_tx, first, int(own_count.sum()) + len(at))
 
-    def gather(
-        self, own: Array, outside: Array
-    ) -> Array:
+    def gather(self, own: Array, outside: Array) -> Array:
         """Output rows in order, from the batch's outputs and what its inputs say of outside ones."""
         rows = np.empty((self.rows, *own.shape[1:]), own.dtype)
         rows[self.own_row] = own
@@ -201,9 +197,7 @@ def _find_parents(batch: BlockBatch, writer: ColumnWriter) -> I64:
     slots = writer.slots["txid"].ids
     dictionary.add_txids(slots, seed, batch.txid, base)
     limit = _owner(batch.tx_first_input) + base
-    found: I64 = dictionary.find_txids(
-        slots, seed, writer.array("tx_txid"), batch.txid, batch.input_prev_txid, limit
-    )
+    found: I64 = dictionary.find_txids(slots, seed, writer.array("tx_txid"), batch.txid, batch.input_prev_txid, limit)
     return found
 
 
@@ -264,9 +258,7 @@ def _refuse_double_spends(batch: BlockBatch, writer: ColumnWriter, spends: I64) 
     old = np.flatnonzero(spends < writer.counts["output"])
     spent = writer.spent[spends[old]]
     if bool(spent.any()):
-        _refuse_input(
-            batch, int(old[np.flatnonzero(spent)[0]]), "double_spend", "the output was spent before"
-        )
+        _refuse_input(batch, int(old[np.flatnonzero(spent)[0]]), "double_spend", "the output was spent before")
 
 
 def _refuse_missing(batch: BlockBatch, i: int) -> None:

@@ -84,9 +84,7 @@ async def load_chain(
     check; nothing of the batch is stored), SourceError, StoreError.
     """
     with available("the database went away during the load"):
-        return await _load_chain(
-            LedgerStore(connection), home, source, name, anchor_height, last_height, progress
-        )
+        return await _load_chain(LedgerStore(connection), home, source, name, anchor_height, last_height, progress)
 
 
 async def _load_chain(
@@ -102,25 +100,15 @@ async def _load_chain(
     dataset = await store.open_dataset(name, "btc", source.network, "full", anchor_height or 0)
     await store.lock_writer(dataset)
     dataset = await store.dataset(name)
-    report = LoadReport(
-        name, dataset.network, dataset.kind, None if dataset.tip is None else dataset.tip.height
-    )
+    report = LoadReport(name, dataset.network, dataset.kind, None if dataset.tip is None else dataset.tip.height)
     if dataset.tip is not None and anchor_height is not None and anchor_height > dataset.tip.height + 1:
-        raise StoreError(
-            f"dataset {name} ends at height {dataset.tip.height}; it cannot go on at {anchor_height}"
-        )
+        raise StoreError(f"dataset {name} ends at height {dataset.tip.height}; it cannot go on at {anchor_height}")
     with await open_writer(store, dataset, home) as writer:
         source.connect(dataset.tip, dataset.anchor_height)
         dataset = await _follow_reorganisation(store, dataset, writer, source, report)
         first = dataset.anchor_height or 0 if dataset.tip is None else dataset.tip.height + 1
         goal = source.tip()
-        aim = (
-            last_height
-            if goal is None
-            else goal.height
-            if last_height is None
-            else min(last_height, goal.height)
-        )
+        aim = last_height if goal is None else goal.height if last_height is None else min(last_height, goal.height)
         async with _settled(store, name, writer):
             batches = source.batches(first, last_height)
             await _load_batches(store, dataset, writer, batches, report, progress, aim)
@@ -300,9 +288,7 @@ async def _lay_again(
 
 async def open_writer(store: LedgerStore, dataset: Dataset, home: Path) -> ColumnWriter:
     """The writer of a dataset's columns, caught up with Postgres."""
-    writer = ColumnWriter(
-        columns_folder(home, dataset.name), await store.database_id(), dataset.name, dataset.epoch
-    )
+    writer = ColumnWriter(columns_folder(home, dataset.name), await store.database_id(), dataset.name, dataset.epoch)
     try:
         await _follow(store, dataset, writer)
     except BaseException:

@@ -149,11 +149,7 @@ class BlockBatch:
     @property
     def proofs(self) -> U8:
         """Proof of each block, [B]."""
-        return (
-            np.full(self.block_count, int(self.proof), np.uint8)
-            if self.block_proof is None
-            else self.block_proof
-        )
+        return np.full(self.block_count, int(self.proof), np.uint8) if self.block_proof is None else self.block_proof
 
     @property
     def tx_count(self) -> int:

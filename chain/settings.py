@@ -16,9 +16,7 @@ from pydantic_settings import (
 class Settings(BaseSettings):
     """What a user can set; `headwater config show` prints it with secrets masked."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="HEADWATER_", toml_file="headwater.toml", extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="HEADWATER_", toml_file="headwater.toml", extra="ignore", frozen=True)
 
     home: Path = Field(
         default=Path("~/.local/share/headwater"),

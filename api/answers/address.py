@@ -135,9 +135,7 @@ def _entry(view: DatasetView, address: int, entry: Entry, all_stated: bool) -> A
     }
 
 
-def _has_unstated(
-    view: DatasetView, address: int, outputs: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> bool:
+def _has_unstated(view: DatasetView, address: int, outputs: np.ndarray[tuple[int], np.dtype[np.int64]]) -> bool:
     columns = view.columns
     return bool(((columns.output_address[outputs] == address) & (columns.output_value[outputs] < 0)).any())
 
@@ -145,9 +143,7 @@ def _has_unstated(
 def lookup_body(chain: str, views: Sequence[DatasetView], addresses: Sequence[str]) -> LookupBody:
     """Up to `LOOKUP_ADDRESSES` addresses, each row by itself: a bad one does not fail the others."""
     if len(addresses) > LOOKUP_ADDRESSES:
-        raise LimitExceeded(
-            f"a lookup has at most {LOOKUP_ADDRESSES} addresses, this one has {len(addresses)}"
-        )
+        raise LimitExceeded(f"a lookup has at most {LOOKUP_ADDRESSES} addresses, this one has {len(addresses)}")
     observed = dict.fromkeys((view.name for view in views), 0)
     rows: list[LookupRow] = []
     for row, written in enumerate(addresses):

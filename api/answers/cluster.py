@@ -122,18 +122,14 @@ def _summary(found: Found) -> tuple[Summary | None, list[Limit]]:
     if found.before is None:
         return _kept_summary(found), []
     if len(found.members) > SUMMARY_MEMBERS:
-        return None, [
-            _limit("summary_members", SUMMARY_MEMBERS, "the cluster is too large to sum up as of a height")
-        ]
+        return None, [_limit("summary_members", SUMMARY_MEMBERS, "the cluster is too large to sum up as of a height")]
     activity = found.view.columns.activity
     each = [(int(a), activity.facts_before(int(a), found.moment.txs)) for a in found.members]
     known = [(address, facts) for address, facts in each if facts is not None]
     entries = sum(facts.tx_count for _, facts in known)
     limits, tx_count = [], None
     if entries > SUMMARY_ENTRIES:
-        limits = [
-            _limit("summary_entries", SUMMARY_ENTRIES, "too many transactions to count the distinct ones")
-        ]
+        limits = [_limit("summary_entries", SUMMARY_ENTRIES, "too many transactions to count the distinct ones")]
     else:
         lists = (activity.entries(address, facts.tx_count, found.moment.txs) for address, facts in known)
         tx_count = len({entry.tx for entries_of_one in lists for entry in entries_of_one})
@@ -201,9 +197,7 @@ def cluster_body(chain: str, found: Found) -> ClusterBody:
     return {"chain": chain, "id": found.handle, "answers": [{**answer, "cluster": cluster}]}
 
 
-def members_page(
-    chain: str, found: Found, start: Place | None, limit: int
-) -> tuple[MembersBody, Place | None]:
+def members_page(chain: str, found: Found, start: Place | None, limit: int) -> tuple[MembersBody, Place | None]:
     """Addresses of a cluster in order of first appearance."""
 
     def fetch(view: DatasetView, after: list[str] | None, count: int) -> Page[Member]:
@@ -235,9 +229,7 @@ def _member(view: DatasetView, address: int, moment: Moment) -> Member:
     return member_facts(view, address, facts)
 
 
-def links_page(
-    chain: str, found: Found, start: Place | None, limit: int
-) -> tuple[ClusterLinksBody, Place | None]:
+def links_page(chain: str, found: Found, start: Place | None, limit: int) -> tuple[ClusterLinksBody, Place | None]:
     """Links within a cluster in the order in which they join: by transaction, rule, addresses."""
     ordinals = _links_within(found)
 

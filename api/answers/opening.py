@@ -110,9 +110,7 @@ def _some(views: list[DatasetView], chain: str, dataset: str | None) -> list[Dat
     raise NotFound(f"nothing of chain {chain} is loaded yet; headwater ingest loads it")
 
 
-async def view_at_run(
-    connection: Connection, home: Path, view: DatasetView, run_id: int | None
-) -> DatasetView:
+async def view_at_run(connection: Connection, home: Path, view: DatasetView, run_id: int | None) -> DatasetView:
     """The view with the clustering of an older run.
 
     NotFound where there is no such run, RunExpired where the ledger was rolled back since, LimitExceeded

@@ -61,9 +61,7 @@ async def stored(connection: Connection, views: Sequence[DatasetView], txid: byt
     return found
 
 
-def transaction_body(
-    chain: str, views: Sequence[DatasetView], txid: bytes, found: Sequence[Stored]
-) -> TransactionBody:
+def transaction_body(chain: str, views: Sequence[DatasetView], txid: bytes, found: Sequence[Stored]) -> TransactionBody:
     """Every transaction of a txid (two of BIP 30 are both there). NotFound where no dataset has one."""
     if not found:
         names = ", ".join(f"{view.name} ({_reach(view)})" for view in views)
@@ -194,7 +192,5 @@ def _limits(inputs: int, outputs: int, links: int) -> list[Limit]:
         ("links", links, TRANSACTION_LINKS),
     ):
         if count > bound:
-            limits.append(
-                {"limit": what, "value": bound, "detail": f"{count} {what}; the first {bound} are listed"}
-            )
+            limits.append({"limit": what, "value": bound, "detail": f"{count} {what}; the first {bound} are listed"})
     return limits

@@ -45,7 +45,5 @@ def main() -> None:
         stderr.print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
-        stderr.print(
-            "interrupted; run the same command again to go on where it was", markup=False, soft_wrap=True
-        )
+        stderr.print("interrupted; run the same command again to go on where it was", markup=False, soft_wrap=True)
         sys.exit(EXIT_INTERRUPTED)

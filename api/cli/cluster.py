@@ -149,9 +149,7 @@ def _show_lines(answer: AddressAnswer) -> list[str]:
     ]
     summary = cluster["summary"]
     if summary is not None:
-        lines.append(
-            f"             received {bitcoin(summary['received'])} BTC, spent {bitcoin(summary['spent'])} BTC"
-        )
+        lines.append(f"             received {bitcoin(summary['received'])} BTC, spent {bitcoin(summary['spent'])} BTC")
     lines += [
         f"             {counted(rule['count'], 'link')} {rule['wording']} (error rate: {rule['rate']})"
         for rule in cluster["links"]

@@ -40,9 +40,7 @@ def ingest() -> None:
 @app.command()
 def bitcoin(
     rpc: Annotated[str | None, typer.Option(help="A node: http://user:password@host:port")] = None,
-    cookie: Annotated[
-        Path | None, typer.Option(help="The node's cookie file, where --rpc names no user")
-    ] = None,
+    cookie: Annotated[Path | None, typer.Option(help="The node's cookie file, where --rpc names no user")] = None,
     blk_dir: Annotated[Path | None, typer.Option(help="A node's folder of blk*.dat files")] = None,
     block: Annotated[list[Path] | None, typer.Option(help="Files of one serialized block each")] = None,
     etl: Annotated[list[Path] | None, typer.Option(help="bitcoin-etl transactions, JSON lines")] = None,
@@ -52,9 +50,7 @@ def bitcoin(
         typer.Option("--from", min=0, help="Height of the first block of an empty dataset (its anchor)"),
     ] = None,
     to_height: Annotated[int | None, typer.Option("--to", min=0, help="Last height to load")] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="An extract of this name; left out: the full dataset btc")
-    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="An extract of this name; left out: the full dataset btc")] = None,
     network: Annotated[
         str | None, typer.Option(help=f"{', '.join(NETWORKS)}; left out: what the dataset, node or files are")
     ] = None,
@@ -64,22 +60,16 @@ def bitcoin(
     if network is not None and network not in NETWORKS:
         raise typer.BadParameter(f"unknown network {network!r}; one of {', '.join(NETWORKS)}")
     given = [
-        name
-        for name, value in (("--rpc", rpc), ("--blk-dir", blk_dir), ("--block", block), ("--etl", etl))
-        if value
+        name for name, value in (("--rpc", rpc), ("--blk-dir", blk_dir), ("--block", block), ("--etl", etl)) if value
     ]
     if len(given) != 1:
-        raise typer.BadParameter(
-            f"give one of --rpc, --blk-dir, --block, --etl (got {', '.join(given) or 'none'})"
-        )
+        raise typer.BadParameter(f"give one of --rpc, --blk-dir, --block, --etl (got {', '.join(given) or 'none'})")
     if more and not (block or etl):
         raise typer.BadParameter("further files go with --block or --etl")
     if dataset not in (None, "btc") and rpc is not None:
         raise typer.BadParameter("a node fills the full dataset: leave --dataset out")
     if dataset not in (None, "btc") and (from_height is not None or to_height is not None):
-        raise typer.BadParameter(
-            "--from and --to go with the full dataset; an extract takes all that it is given"
-        )
+        raise typer.BadParameter("--from and --to go with the full dataset; an extract takes all that it is given")
     chosen = settings()
     files = [*(block or etl or []), *(more or [])]
     asked = None if network is None else NETWORKS[network]
@@ -143,7 +133,6 @@ def _write_rejects(chosen: Settings, dataset: str, rejects: list[Reject]) -> Pat
         writer = csv.writer(handle)
         writer.writerow(["source", "place", "reason"])
         writer.writerows(
-            [safe_cell(reject.source), safe_cell(reject.place), safe_cell(reject.reason)]
-            for reject in rejects
+            [safe_cell(reject.source), safe_cell(reject.place), safe_cell(reject.reason)] for reject in rejects
         )
     return path

@@ -137,9 +137,7 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 def limit_lines(limits: Sequence[Mapping[str, Any]]) -> list[str]:
     """Which limits cut an answer, so that nobody takes a part for the whole."""
-    return [
-        f"cut short    {limit['detail']} (limit {limit['limit']}: {limit['value']:,})" for limit in limits
-    ]
+    return [f"cut short    {limit['detail']} (limit {limit['limit']}: {limit['value']:,})" for limit in limits]
 
 
 def print_lines(lines: Iterable[str]) -> None:

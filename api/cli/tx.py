@@ -54,9 +54,7 @@ def _lines(txid: str, answer: TransactionAnswer) -> list[str]:
         f"             {answer['class']['rule']}",
     ]
     for movement in answer["movements"]:
-        lines.append(
-            f"debits       {answer['input_count']}" + (" (coinbase: new coins)" if answer["coinbase"] else "")
-        )
+        lines.append(f"debits       {answer['input_count']}" + (" (coinbase: new coins)" if answer["coinbase"] else ""))
         for debit in movement["debits"]:
             outside = "  outside" if debit["outside"] else ""
             lines.append(f"  {bitcoin(debit['value']):>20}  {debit['address'] or debit['type']}{outside}")

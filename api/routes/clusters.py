@@ -57,9 +57,7 @@ async def members(
     of_list = f"members {chain} {handle}"
     start = service.cursors.read(of_list, cursor)
     views = await service.of_run(chain, handle)
-    return paged(
-        service, of_list, await threaded(lambda: members_page(chain, of_handle(views, handle), start, limit))
-    )
+    return paged(service, of_list, await threaded(lambda: members_page(chain, of_handle(views, handle), start, limit)))
 
 
 @router.get(
@@ -80,9 +78,7 @@ async def links(
     of_list = f"links {chain} {handle}"
     start = service.cursors.read(of_list, cursor)
     views = await service.of_run(chain, handle)
-    return paged(
-        service, of_list, await threaded(lambda: links_page(chain, of_handle(views, handle), start, limit))
-    )
+    return paged(service, of_list, await threaded(lambda: links_page(chain, of_handle(views, handle), start, limit)))
 
 
 @router.get(

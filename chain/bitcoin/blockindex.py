@@ -20,9 +20,7 @@ from chain.source import Tip
 
 NO_BLOCK = -1
 
-HELP = (
-    "declare the height of the first block with --from, or load the blocks as an extract with --dataset NAME"
-)
+HELP = "declare the height of the first block with --from, or load the blocks as an extract with --dataset NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +42,7 @@ class BlockTree:
         self.above = [self._numbers.get(parent, NO_BLOCK) for parent in self.parents]
         self.root = [NO_BLOCK] * len(self.hashes)
         self.depth = [0] * len(self.hashes)
-        self.total = [
-            work(digest, bits) for digest, bits in zip(self.hashes, headers.bits.tolist(), strict=True)
-        ]
+        self.total = [work(digest, bits) for digest, bits in zip(self.hashes, headers.bits.tolist(), strict=True)]
         self._connect()
 
     def _connect(self) -> None:
@@ -163,6 +159,4 @@ def _unconnected(tree: BlockTree, root: int, network: Network) -> IntegrityError
         whose = f"the genesis block of {known[0]}" if known else "the first block of an unknown network"
         return IntegrityError("network", place, f"it is {whose}, not of {network.name}")
     missing = hash_text(tree.parents[root])
-    return IntegrityError(
-        "parent", place, f"its parent {missing} is neither the stored tip nor in these files; {HELP}"
-    )
+    return IntegrityError("parent", place, f"its parent {missing} is neither the stored tip nor in these files; {HELP}")

@@ -131,7 +131,12 @@ def coinbase(height: int, outputs: Sequence[Payment], tag: bytes = b"") -> Trans
 
 
 def block(
-    parent: bytes, time: int, transactions: Sequence[Transaction], *, bits: int = EASIEST_BITS, version: int = 0x20000000
+    parent: bytes,
+    time: int,
+    transactions: Sequence[Transaction],
+    *,
+    bits: int = EASIEST_BITS,
+    version: int = 0x20000000,
 ) -> bytes:
     """A serialized block with work done. The coinbase stands first (see `with_commitment`)."""
     txs = list(transactions)

@@ -153,9 +153,7 @@ class EtlFiles:
             for line, content in compressed.lines(path):
                 text += len(content)
                 if text > MAX_TEXT:
-                    raise LimitExceeded(
-                        f"{path}: line {line}: more than {MAX_TEXT:,} bytes of rows in one load"
-                    )
+                    raise LimitExceeded(f"{path}: line {line}: more than {MAX_TEXT:,} bytes of rows in one load")
                 try:
                     row = reader.read(content)
                     number = self._block_of(row, numbers, str(path), line)
@@ -186,9 +184,7 @@ class EtlFiles:
     def _refuse(self, file: str, line: int, reason: str) -> None:
         self.rejects.append(Reject(file, f"line {line}", reason))
         if len(self.rejects) > MAX_REJECTS:
-            raise LimitExceeded(
-                f"{file}: line {line}: over {MAX_REJECTS:,} lines refused; the last: {reason}"
-            )
+            raise LimitExceeded(f"{file}: line {line}: over {MAX_REJECTS:,} lines refused; the last: {reason}")
 
     def _heights(self) -> tuple[dict[int, int], dict[int, tuple[str, list[int]]]]:
         """Blocks by height: the flawless ones, and the flawed heights with flaw and blocks."""
@@ -229,9 +225,7 @@ class EtlFiles:
             elif block.height < end:
                 continue
             else:
-                reason = flawed.get(
-                    number, f"not connected: the chain of these rows ends at height {end - 1}"
-                )
+                reason = flawed.get(number, f"not connected: the chain of these rows ends at height {end - 1}")
             yield Reject(block.file, f"line {block.line}: block {hash_text(block.hash)}", reason)
 
 

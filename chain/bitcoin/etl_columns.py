@@ -138,9 +138,7 @@ class Settled:
         stated = np.zeros(int(self._block.max(initial=-1)) + 1, np.bool_)
         stated[self._block[keep & ~unstated]] = True
         mixed = np.flatnonzero(unstated & stated[self._block])
-        self.contradictions += [
-            (row, "index: missing, other rows of its block state one") for row in mixed.tolist()
-        ]
+        self.contradictions += [(row, "index: missing, other rows of its block state one") for row in mixed.tolist()]
         keep[mixed] = False
         rows = np.flatnonzero(unstated & keep)
         rows = rows[np.argsort(self._block[rows], kind="stable")]
@@ -229,9 +227,7 @@ def _unstated(blocks: int, txs: int) -> dict[str, Any]:
 
 
 def _digest(row: Row) -> bytes:
-    text = msgspec.msgpack.encode(
-        (row.index, row.coinbase, row.version, row.lock_time, row.inputs, row.outputs)
-    )
+    text = msgspec.msgpack.encode((row.index, row.coinbase, row.version, row.lock_time, row.inputs, row.outputs))
     return blake2b(text, digest_size=DIGEST_SIZE).digest()
 
 

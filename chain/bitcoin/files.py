@@ -89,9 +89,7 @@ class _Located:
         """The highest block of the chosen chain."""
         if self._chain is None:
             return None
-        return Tip(
-            self._chain.start + len(self._chain.blocks) - 1, self._headers().hashes[self._chain.blocks[-1]]
-        )
+        return Tip(self._chain.start + len(self._chain.blocks) - 1, self._headers().hashes[self._chain.blocks[-1]])
 
     def hash_at(self, height: int) -> bytes | None:
         """The chosen chain's block hash at `height`; its first block's header names one more."""
@@ -126,9 +124,7 @@ class _Located:
             batch, good = self._scan_or_reject(group)
             if batch is None:
                 continue
-            proved = [
-                tree.depth[n] if genesis != NO_BLOCK and tree.root[n] == genesis else UNKNOWN for n in good
-            ]
+            proved = [tree.depth[n] if genesis != NO_BLOCK and tree.root[n] == genesis else UNKNOWN for n in good]
             known = np.array(proved, np.int64)
             yield replace(batch, block_height=np.where(known == UNKNOWN, bip34_height(batch), known))
 

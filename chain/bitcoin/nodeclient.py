@@ -165,9 +165,7 @@ class NodeClient:
             if response.status == http.HTTPStatus.NOT_FOUND:
                 return None
             if response.status != http.HTTPStatus.OK:
-                raise _RefusedError(
-                    f"HTTP {response.status}: {body.decode('utf-8', 'replace').strip()[:200]}"
-                )
+                raise _RefusedError(f"HTTP {response.status}: {body.decode('utf-8', 'replace').strip()[:200]}")
             return body
 
         return self._retried(f"/rest/{path}", ask)

@@ -147,9 +147,7 @@ def records(content: Content, network: Network) -> Iterator[Record | Skipped]:
         elif frame[:4] in NETWORK_OF_MAGIC:
             other = NETWORK_OF_MAGIC[frame[:4]].name
             place = f"{content.path}: byte {at}"
-            raise IntegrityError(
-                "network", place, f"the record has the magic of {other}, not of {network.name}"
-            )
+            raise IntegrityError("network", place, f"the record has the magic of {other}, not of {network.name}")
         else:
             found = _find(content, network.magic, at, end)
             if not content.blank(at, found):

@@ -255,13 +255,9 @@ class NodeSource:
         info = self._client.call("getblockchaininfo")
         try:
             tip = Tip(int(info["blocks"]), self._hash("getblockchaininfo", info["bestblockhash"]))
-            return _ChainInfo(
-                str(info["chain"]), tip, int(info.get("pruneheight", 0)) if info["pruned"] else 0
-            )
+            return _ChainInfo(str(info["chain"]), tip, int(info.get("pruneheight", 0)) if info["pruned"] else 0)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise NodeError(
-                f"{self._client.name}: getblockchaininfo: {type(error).__name__}: {error}"
-            ) from error
+            raise NodeError(f"{self._client.name}: getblockchaininfo: {type(error).__name__}: {error}") from error
 
     def _hash(self, method: str, text: Any) -> bytes:
         try:
@@ -278,9 +274,7 @@ class NodeSource:
         first = self.hash_at(0)
         if first != network.genesis_hash:
             found = hash_text(first) if first else "missing"
-            raise IntegrityError(
-                "network", self._client.name, f"its block 0 is {found}, not {network.name}'s"
-            )
+            raise IntegrityError("network", self._client.name, f"its block 0 is {found}, not {network.name}'s")
         return network
 
     def _has_rest(self) -> bool:

@@ -111,16 +111,12 @@ def verify_links(batch: BlockBatch, parent: Tip | None) -> None:
     if parent:
         differs[0] = bytes(batch.block_parent[0]) != parent.hash
     for block in np.flatnonzero(differs & ~unstated)[:1]:
-        expected = (
-            hash_text(batch.block_hash[block - 1]) if block else hash_text(parent.hash if parent else b"")
-        )
+        expected = hash_text(batch.block_hash[block - 1]) if block else hash_text(parent.hash if parent else b"")
         detail = f"its parent is {hash_text(batch.block_parent[block])}, the block before it {expected}"
         raise IntegrityError("parent", _block(batch, int(block)), detail)
 
 
-def verify_values(
-    batch: BlockBatch, network: Network, prevout_value: I64, *, stated_whole: bool = False
-) -> Values:
+def verify_values(batch: BlockBatch, network: Network, prevout_value: I64, *, stated_whole: bool = False) -> Values:
     """`value_range` and `value_conservation`, given the value [I] of every output spent.
 
     A transaction or block that spends an UNKNOWN value is not judged. `stated_whole`: the caller

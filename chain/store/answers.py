@@ -99,10 +99,7 @@ class AnswerStore:
             if await self.connection.fetchval(self._sql["epoch"], dataset.dataset_id) != epoch:
                 raise Reorganised
             rows = await self.connection.fetch(self._sql["txs_of_txid"], dataset.dataset_id, txid, tx_count)
-            return [
-                await self._transaction(dataset, tx_count, row["tx_id"], outputs_of(row["tx_id"]))
-                for row in rows
-            ]
+            return [await self._transaction(dataset, tx_count, row["tx_id"], outputs_of(row["tx_id"])) for row in rows]
 
     async def _transaction(
         self, dataset: Dataset, tx_count: int, tx: int, outputs: tuple[int, int]

@@ -162,9 +162,7 @@ class EmbeddedPostgres:
         if not _port_free(instance.port):
             instance = Instance(instance.data, instance.binaries, _free_port(), instance.password)
         self._write(instance)
-        options = " ".join(
-            f"-c {name}='{value}'" for name, value in {**SERVER_SETTINGS, "port": instance.port}.items()
-        )
+        options = " ".join(f"-c {name}='{value}'" for name, value in {**SERVER_SETTINGS, "port": instance.port}.items())
         log = f"{instance.data}/server.log"
         command = [f"{instance.binaries}/bin/pg_ctl", "-D", instance.data, "-l", log, "-o", options]
         _start([*command, "-w", "-t", str(START_TIMEOUT_S), "start"], Path(log))

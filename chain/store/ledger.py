@@ -30,9 +30,7 @@ OUTPUT_LEAF = 1 << 27
 class LedgerStore:
     """Reads and writes one connection's database. Every method that writes is one transaction."""
 
-    def __init__(
-        self, connection: Connection, *, tx_leaf: int = TX_LEAF, output_leaf: int = OUTPUT_LEAF
-    ) -> None:
+    def __init__(self, connection: Connection, *, tx_leaf: int = TX_LEAF, output_leaf: int = OUTPUT_LEAF) -> None:
         self.connection = connection
         self._sql = queries("ledger")
         self._tx_leaf = tx_leaf
@@ -62,9 +60,7 @@ class LedgerStore:
             if added is not None:
                 await self.connection.execute(self._sql["add_dataset_partitions"], added)
             else:
-                await self.connection.execute(
-                    self._sql["redeclare_dataset"], name, network.name, anchor_height, kind
-                )
+                await self.connection.execute(self._sql["redeclare_dataset"], name, network.name, anchor_height, kind)
         dataset = await self.dataset(name)
         if (dataset.network, dataset.chain) != (network.name, chain):
             raise IntegrityError(
@@ -117,9 +113,7 @@ class LedgerStore:
             counts, tip = await self.counts_at(dataset, block_id)
             values = [counts[name] for name in COUNT_NAMES]
             epoch = dataset.epoch + 1
-            await self.connection.execute(
-                queries("links")["retire_links"], dataset.dataset_id, counts["tx"], epoch
-            )
+            await self.connection.execute(queries("links")["retire_links"], dataset.dataset_id, counts["tx"], epoch)
             await self.connection.execute(
                 self._sql["delete_rows"], dataset.dataset_id, counts["block"], counts["tx"], counts["output"],
                 counts["address"],
@@ -154,9 +148,7 @@ class LedgerStore:
         return None if row is None or row["tx"] is None else dict(row)
 
     async def block_hash_at(self, dataset: Dataset, height: int) -> bytes | None:
-        found: bytes | None = await self.connection.fetchval(
-            self._sql["block_hash_at"], dataset.dataset_id, height
-        )
+        found: bytes | None = await self.connection.fetchval(self._sql["block_hash_at"], dataset.dataset_id, height)
         return found
 
     async def blocks(self, dataset: Dataset, first: int, last: int) -> list[asyncpg.Record]:

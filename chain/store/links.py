@@ -109,9 +109,7 @@ class LinkStore:
                     run.code_version, run.link_count, run.cluster_count, run.partition_sha256,
                 )  # fmt: skip
                 if len(links):
-                    await self.connection.copy_to_table(
-                        "link", source=io.BytesIO(encode(fields)), format="binary"
-                    )
+                    await self.connection.copy_to_table("link", source=io.BytesIO(encode(fields)), format="binary")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise StoreUnavailable(f"the database did not take the links: {error}") from error
 

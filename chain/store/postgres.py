@@ -101,9 +101,7 @@ async def migrate(connection: Connection) -> list[str]:
     async with connection.transaction():
         await connection.execute("select pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
         await connection.execute(queries("migrations")["create_table"])
-        known = {
-            row["name"]: row["sha256"] for row in await connection.fetch(queries("migrations")["applied"])
-        }
+        known = {row["name"]: row["sha256"] for row in await connection.fetch(queries("migrations")["applied"])}
         for name, text in migrations():
             digest = hashlib.sha256(text.encode()).hexdigest()
             if name not in known:
@@ -111,9 +109,7 @@ async def migrate(connection: Connection) -> list[str]:
                 await connection.execute(queries("migrations")["record"], name, digest)
                 applied.append(name)
             elif known[name] != digest:
-                raise StoreError(
-                    f"migration {name} was applied with another text; this database is of other code"
-                )
+                raise StoreError(f"migration {name} was applied with another text; this database is of other code")
         unknown = sorted(set(known) - {name for name, _ in migrations()})
         if unknown:
             raise StoreError(f"the database is of newer code: it has migration {unknown[-1]}")

@@ -116,9 +116,7 @@ def _compressed(rows: LaidRows, blocks: I64) -> Bytes:
     compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True)
     frames = [
         compressor.compress(batch.raw[start : start + size].data)
-        for start, size in zip(
-            batch.block_start[blocks].tolist(), batch.block_size[blocks].tolist(), strict=True
-        )
+        for start, size in zip(batch.block_start[blocks].tolist(), batch.block_size[blocks].tolist(), strict=True)
     ]
     sizes = np.array([len(frame) for frame in frames], np.int64)
     return Bytes.packed(np.frombuffer(b"".join(frames), np.uint8), sizes)

@@ -28,9 +28,7 @@ class Newcomer:
 
     def types(self, *words: str, code: int = 0, data: Path | None = None) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HEADWATER_")}
-        environment |= {"HEADWATER_HOME": str(self.home)} | (
-            {} if data is None else {"HEADWATER_DATA": str(data)}
-        )
+        environment |= {"HEADWATER_HOME": str(self.home)} | ({} if data is None else {"HEADWATER_DATA": str(data)})
         done = subprocess.run(
             [HEADWATER, *words], env=environment, cwd=self.home, capture_output=True, text=True, check=False
         )
@@ -100,17 +98,13 @@ def test_as_of_a_height_before_the_sweep_the_deposits_stand_alone(
     assert answer["cluster"]["size"] == 1
 
 
-def test_explain_gives_the_transaction_that_spends_from_both(
-    newcomer: Newcomer, demo: str, sample: Sample
-) -> None:
+def test_explain_gives_the_transaction_that_spends_from_both(newcomer: Newcomer, demo: str, sample: Sample) -> None:
     body = newcomer.asks("cluster", "explain", _address(sample, "sale", 0), _address(sample, "sale", 5))
     (answer,) = body["answers"]
     assert answer["connected"] is True
     shown = newcomer.asks("tx", "show", "btc", answer["links"][0]["txid"])
     debits = shown["answers"][0]["movements"][0]["debits"]
-    assert {_address(sample, "sale", 0), _address(sample, "sale", 5)} <= {
-        debit["address"] for debit in debits
-    }
+    assert {_address(sample, "sale", 0), _address(sample, "sale", 5)} <= {debit["address"] for debit in debits}
 
 
 def test_a_broken_checksum_is_a_usage_error_with_its_reason(newcomer: Newcomer, demo: str) -> None:
@@ -135,9 +129,7 @@ def test_a_bad_line_is_rejected_by_name_and_the_rest_is_loaded(newcomer: Newcome
     lines = [json.dumps(rows[0]), '{"hash": "cut off', json.dumps(rows[2])]
     path = tmp_path / "transactions.json"
     path.write_text("\n".join(lines) + "\n")
-    done = newcomer.types(
-        "ingest", "bitcoin", "--etl", str(path), "--dataset", "bad-line", "--format", "json", code=3
-    )
+    done = newcomer.types("ingest", "bitcoin", "--etl", str(path), "--dataset", "bad-line", "--format", "json", code=3)
     report = json.loads(done.stdout)
     assert report["transactions"] == 2
     assert "line 2" in Path(report["rejects_file"]).read_text()

@@ -73,9 +73,7 @@ class Forge:
         self.next = self.sample.blocks[HEIGHT]
         self.parent = block_hash(self.good[-1])
         # The miner's last coinbase below the tip: an output of which we know that nothing has spent it.
-        self.coin: Coin = next(
-            coin for coin in reversed(self.sample.wallet("miner").coins) if self._is_loaded(coin)
-        )
+        self.coin: Coin = next(coin for coin in reversed(self.sample.wallet("miner").coins) if self._is_loaded(coin))
 
     def _is_loaded(self, coin: Coin) -> bool:
         wanted = coin.txid
@@ -210,9 +208,7 @@ def test_a_bad_block_is_refused_and_nothing_of_it_stays(
     assert _load(instance, [after], dataset) == 1
 
 
-def test_a_long_length_in_a_short_file_costs_nothing(
-    instance: Instance, forge: Forge, tmp_path: Path
-) -> None:
+def test_a_long_length_in_a_short_file_costs_nothing(instance: Instance, forge: Forge, tmp_path: Path) -> None:
     """A transaction count of 1 and an input whose script claims a gigabyte, in a file of a kilobyte."""
     body = forge.next[:80] + b"\x01" + struct.pack("<i", 2) + b"\x01" + bytes(36)
     raw = (body + compact_size(1 << 30)).ljust(1_000, b"\0")

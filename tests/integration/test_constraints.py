@@ -126,9 +126,7 @@ MOVE = "update ledger_cursor set {} where dataset_id = $d"
         ("a rollback that adds", MOVE.format("epoch = epoch + 1, tx_count = tx_count + 1")),
     ],
 )
-def test_the_cursor_moves_only_over_what_is_whole(
-    instance: Instance, dataset_id: int, name: str, sql: str
-) -> None:
+def test_the_cursor_moves_only_over_what_is_whole(instance: Instance, dataset_id: int, name: str, sql: str) -> None:
     assert isinstance(refused(instance, sql, dataset_id), asyncpg.IntegrityConstraintViolationError), name
 
 

@@ -65,11 +65,7 @@ SLOW = (
         for nth in (1, 4)
         for target in TARGETS
     ]
-    + [
-        Crash("fresh", point, 1, target)
-        for point in ("before_publish", "after_publish")
-        for target in TARGETS
-    ]
+    + [Crash("fresh", point, 1, target) for point in ("before_publish", "after_publish") for target in TARGETS]
     + [
         Crash("reorganisation", point, 1, target)
         for point in ("during_rollback", "after_rollback", "after_copy", "after_commit", "before_publish")

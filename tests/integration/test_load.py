@@ -45,9 +45,7 @@ def chain_of(
     path = write_blocks(folder / f"{name}.dat", list(blocks))
 
     async def work(connection: Connection) -> LoadReport:
-        return await load_chain(
-            connection, instance.home, BlockFiles([path], REGTEST), name, anchor_height=anchor
-        )
+        return await load_chain(connection, instance.home, BlockFiles([path], REGTEST), name, anchor_height=anchor)
 
     return on(instance, work)
 
@@ -135,9 +133,7 @@ def test_links_of_replaced_blocks_are_retired_by_durable_names(instance: Instanc
     async def retired(connection: Connection) -> int:
         dataset = await LedgerStore(connection).dataset("retired")
         return int(
-            await connection.fetchval(
-                "select count(*) from retired_link where dataset_id = $1", dataset.dataset_id
-            )
+            await connection.fetchval("select count(*) from retired_link where dataset_id = $1", dataset.dataset_id)
         )
 
     first = on(instance, cluster)
@@ -261,18 +257,14 @@ def test_the_real_chain_from_blocks_and_from_rows(instance: Instance, data: Path
         folder, dump = data / "bitcoin" / "raw", data / "bitcoin" / "transactions.jsonl.xz"
         return [
             await load_chain(connection, instance.home, BlkFolder(folder, MAINNET), "real"),
-            await load_chain(
-                connection, instance.home, EtlFiles([dump], MAINNET), "real-stated", last_height=4312
-            ),
+            await load_chain(connection, instance.home, EtlFiles([dump], MAINNET), "real-stated", last_height=4312),
         ]
 
     proved, stated = on(instance, work)
     assert (proved.blocks, proved.transactions, proved.inputs) == (4313, 4371, 247)
     assert (stated.blocks, stated.transactions, stated.inputs) == (4313, 4371, 247)
     assert proved.tip_hash == stated.tip_hash
-    of_bytes, of_rows = (
-        Columns.open(columns_folder(instance.home, name)) for name in ("real", "real-stated")
-    )
+    of_bytes, of_rows = (Columns.open(columns_folder(instance.home, name)) for name in ("real", "real-stated"))
     for name in ("tx_txid", "input_spends", "output_value", "output_address", "output_type", "address_bytes"):
         assert (of_bytes.arrays[name] == of_rows.arrays[name]).all(), name
 

@@ -54,9 +54,7 @@ def make_chain(node: Node) -> None:
     left = sum((coin["amount"] for coin in coins), Decimal(0)) - COIN * len(bare) - fee
     outputs = [*((COIN, script) for script in bare.values()), (left, script_of(node, home))]
     made = node.put_in_block(coins, outputs, home)  # a key-path Taproot spend makes the bare outputs
-    spendable = [
-        n for n, name in enumerate(bare) if name in ("p2pk", "multisig", "anyone", "future", "anchor")
-    ]
+    spendable = [n for n, name in enumerate(bare) if name in ("p2pk", "multisig", "anyone", "future", "anchor")]
     inputs = [{"txid": made, "vout": n} for n in spendable]
     wif = [key.wif(EMBIT_NETWORKS["regtest"]) for key in KEYS]
     node.put_in_block(inputs, [(COIN * len(inputs) - fee, script_of(node, home))], home, wif)

@@ -49,16 +49,12 @@ class Running:
         return self.loop.run_until_complete(self.client.request(method, path, **more))
 
     def get(self, path: str, **query: object) -> Any:
-        answer = self.request(
-            "GET", f"/v1/{path}", params={name: str(value) for name, value in query.items()}
-        )
+        answer = self.request("GET", f"/v1/{path}", params={name: str(value) for name, value in query.items()})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def problem(self, status: int, path: str, **query: object) -> Any:
-        answer = self.request(
-            "GET", f"/v1/{path}", params={name: str(value) for name, value in query.items()}
-        )
+        answer = self.request("GET", f"/v1/{path}", params={name: str(value) for name, value in query.items()})
         assert answer.status_code == status, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
         body = answer.json()
@@ -228,9 +224,7 @@ def test_a_bad_lookup_is_a_problem(service: Running, body: bytes, status: int) -
         ("runs?sort=size", 422, "invalid-parameter"),
     ],
 )
-def test_errors_are_problems_that_name_the_reason(
-    service: Running, path: str, status: int, name: str
-) -> None:
+def test_errors_are_problems_that_name_the_reason(service: Running, path: str, status: int, name: str) -> None:
     answer = service.request("GET", f"/v1/{path}")
     assert answer.status_code == status
     assert answer.json()["type"].endswith(f"#{name}")
@@ -275,9 +269,7 @@ _PATHS = ("{0}/addresses/{1}", "btc/addresses/{0}/transactions", "btc/transactio
 
 @given(path=st.sampled_from(_PATHS), first=_ODD, second=_ODD)
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_whatever_is_sent_is_never_a_failure_of_ours(
-    service: Running, path: str, first: str, second: str
-) -> None:
+def test_whatever_is_sent_is_never_a_failure_of_ours(service: Running, path: str, first: str, second: str) -> None:
     where = path.format(quote(first, safe=""), quote(second, safe=""))
     answer = service.request("GET", f"/v1/{where}")
     assert answer.status_code < 500, (where, answer.text)

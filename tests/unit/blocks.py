@@ -31,9 +31,7 @@ def compact(number: int) -> bytes:
         return bytes([number])
     if number <= 0xFFFF:
         return b"\xfd" + struct.pack("<H", number)
-    return (
-        (b"\xfe" + struct.pack("<I", number)) if number <= 0xFFFFFFFF else b"\xff" + struct.pack("<Q", number)
-    )
+    return (b"\xfe" + struct.pack("<I", number)) if number <= 0xFFFFFFFF else b"\xff" + struct.pack("<Q", number)
 
 
 def sized(data: bytes) -> bytes:
@@ -69,8 +67,7 @@ class Tx:
 
     def _body(self) -> bytes:
         inputs = b"".join(
-            txid + struct.pack("<I", index) + sized(self.script) + b"\xfe\xff\xff\xff"
-            for txid, index in self.spends
+            txid + struct.pack("<I", index) + sized(self.script) + b"\xfe\xff\xff\xff" for txid, index in self.spends
         )
         outputs = b"".join(struct.pack("<q", value) + sized(script) for value, script in self.outputs)
         return compact(len(self.spends)) + inputs + compact(len(self.outputs)) + outputs
@@ -102,9 +99,7 @@ def block(
     start = struct.pack("<i", 4) + parent + found + struct.pack("<II", 1_700_000_000, bits)
     target = reference_target(bits) or 0
     nonce = 0
-    while mine == (
-        int.from_bytes(reference_double_sha256(start + struct.pack("<I", nonce)), "little") > target
-    ):
+    while mine == (int.from_bytes(reference_double_sha256(start + struct.pack("<I", nonce)), "little") > target):
         nonce += 1
     return start + struct.pack("<I", nonce) + compact(len(txs)) + b"".join(tx.raw() for tx in txs)
 

@@ -106,7 +106,6 @@ def real_ledger(data: Path) -> tuple[Ledger, list[str]]:
         return ids.setdefault(names, len(ids)) if names else -1
 
     transactions = [
-        ([address(i) for i in tx["inputs"]], [(address(o), o["value"]) for o in tx["outputs"]])
-        for tx in stated
+        ([address(i) for i in tx["inputs"]], [(address(o), o["value"]) for o in tx["outputs"]]) for tx in stated
     ]
     return Ledger.of(transactions), [labels.get(tx["hash"], "") for tx in stated]

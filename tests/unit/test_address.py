@@ -87,9 +87,7 @@ def test_what_core_refuses_is_refused_on_every_network(text: str) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["superseded"], ids=lambda vector: vector["address"])
 def test_bech32_for_later_versions_is_named(vector: dict[str, Any]) -> None:
-    with pytest.raises(
-        AddressError, match=f"bech32 is used for witness version {vector['version']}, .*bech32m"
-    ):
+    with pytest.raises(AddressError, match=f"bech32 is used for witness version {vector['version']}, .*bech32m"):
         decode(vector["address"], MAINNET)
 
 
@@ -249,9 +247,7 @@ def test_decode_any_names_the_network() -> None:
     assert decode_any("mzK2FFDEhxqHcmrJw1ysqFkVyhUULo45hZ")[0] is TESTNET3
 
 
-@pytest.mark.parametrize(
-    "key", [b"\x01" + bytes(19), b"\x05" + bytes(20), b"\x06\x01\x00", b"\x63" + bytes(20)]
-)
+@pytest.mark.parametrize("key", [b"\x01" + bytes(19), b"\x05" + bytes(20), b"\x06\x01\x00", b"\x63" + bytes(20)])
 def test_what_is_no_key_is_refused(key: bytes) -> None:
     with pytest.raises(ValueError):
         encode(key, MAINNET)

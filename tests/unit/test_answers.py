@@ -35,10 +35,7 @@ from tests.unit.views import clustering_of, extract_view, full_view, named, row
 BANNED = re.compile(r"\b(owners?|criminals?|stolen|clean|verdicts?)\b", re.IGNORECASE)
 """EVIDENCE 18."""
 
-A, B, C = (
-    codec.encode(bytes([AddressKind.WITNESS_KEY_HASH]) + bytes([number]) * 20, MAINNET)
-    for number in (1, 2, 3)
-)
+A, B, C = (codec.encode(bytes([AddressKind.WITNESS_KEY_HASH]) + bytes([number]) * 20, MAINNET) for number in (1, 2, 3))
 
 Body = Any
 
@@ -59,9 +56,7 @@ SWEEP = 30
 """Height of the sample's block in which the sale spends its deposits together."""
 
 ROWS = [
-    row(
-        1, [spend(100, 0, output(A, 700)), spend(100, 1, output(B, 400))], [output(C, 1_000), output(None, 0)]
-    ),
+    row(1, [spend(100, 0, output(A, 700)), spend(100, 1, output(B, 400))], [output(C, 1_000), output(None, 0)]),
     row(2, [spend(1, 0), spend(101, 3)], [output(A, 900), output(A, 50)]),
     row(3, [spend(2, 1)], [output(B, 40)], block_number=None),
     {**row(4, [], [output(C, 5_000)], is_coinbase=True, index=0), "hash": named("twice")},
@@ -211,10 +206,7 @@ def test_never_seen_is_not_the_same_as_not_covered(demo: DatasetView, some: Data
     body = has_shape(address_body("btc", [demo, some], never), shapes.AddressBody)
     assert (body["observed"], body["answers"]) == (False, [])
     assert [each["observed"] for each in body["asked"]] == [None, False]
-    assert (
-        body["asked"][0]["reason"] == "its network is main"
-        or body["asked"][0]["reason"] == "its network is regtest"
-    )
+    assert body["asked"][0]["reason"] == "its network is main" or body["asked"][0]["reason"] == "its network is regtest"
     assert body["asked"][1]["as_of"] is not None
 
 
@@ -409,30 +401,20 @@ def test_a_place_of_another_run_has_expired(demo: DatasetView, sample: Sample) -
         members_page("btc", of_handle([later], handle), place, 5)
 
 
-def test_history_gives_the_size_in_each_run_and_says_where_it_did_not_look(
-    demo: DatasetView, sample: Sample
-) -> None:
+def test_history_gives_the_size_in_each_run_and_says_where_it_did_not_look(demo: DatasetView, sample: Sample) -> None:
     """A run of history is compared with a clustering that was made of that part of the ledger alone."""
     found = of_handle([demo], Handle("demo", "L0", key(sample, "sale", 0), None))
     runs = []
     for number, height in ((3, 39), (2, SWEEP), (1, SWEEP - 1), (0, 5)):
         txs = demo.at_height(height).txs
         then = clustering_of(demo.columns, number, txs)
-        addresses = (
-            int(demo.columns.output_address[: int(demo.columns.tx_first_output[txs - 1]) + 1].max()) + 1
-        )
-        runs.append(
-            Run(number, "L0", 1, txs, addresses, Tip(height, bytes(32)), {}, "0", len(then.links), 0, "00")
-        )
+        addresses = int(demo.columns.output_address[: int(demo.columns.tx_first_output[txs - 1]) + 1].max()) + 1
+        runs.append(Run(number, "L0", 1, txs, addresses, Tip(height, bytes(32)), {}, "0", len(then.links), 0, "00"))
         if found.address < addresses:
             assert len(then.cluster_of(found.address)) == (12 if height >= SWEEP else 1)
     newest = demo.with_clustering(clustering_of(demo.columns, 3))
-    late = Run(
-        2, "L0", 1, runs[1].tx_count, runs[1].address_count, None, {}, "0", runs[1].link_count - 1, 0, "00"
-    )
-    other = Run(
-        2, "L0", 2, runs[1].tx_count, runs[1].address_count, None, {}, "0", runs[1].link_count, 0, "00"
-    )
+    late = Run(2, "L0", 1, runs[1].tx_count, runs[1].address_count, None, {}, "0", runs[1].link_count - 1, 0, "00")
+    other = Run(2, "L0", 2, runs[1].tx_count, runs[1].address_count, None, {}, "0", runs[1].link_count, 0, "00")
     found = of_handle([newest], Handle("demo", "L0", key(sample, "sale", 0), None))
     body = has_shape(history_body("btc", found, [*runs, late, other], False), shapes.HistoryBody)
     items = body["answers"][0]["items"]
@@ -504,9 +486,7 @@ def test_explain_as_of_a_height_before_the_link(demo: DatasetView, sample: Sampl
 # Limits
 
 
-def test_what_a_limit_cuts_is_named(
-    demo: DatasetView, sample: Sample, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_limit_cuts_is_named(demo: DatasetView, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.answers.transaction.MOVEMENT_ROWS", 5)
     deposit = key(sample, "sale", 0)
     items = transactions_page("btc", [demo], deposit, None, 100)[0]["answers"][0]["items"]

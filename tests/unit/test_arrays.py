@@ -86,9 +86,7 @@ def test_rows_of_another_shape_are_refused(tmp_path: Path) -> None:
         _array(tmp_path, 32).append(np.zeros((4, 31), np.uint8))
 
 
-def test_no_room_is_an_expected_error_and_counts_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_room_is_an_expected_error_and_counts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     array = _array(tmp_path)
     array.append(np.arange(10))
 

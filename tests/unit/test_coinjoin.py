@@ -60,15 +60,10 @@ def test_forms(inputs: list[int], outputs: list[int], expected: CoinjoinClass) -
 def test_what_it_finds_of_real_transactions(data: Path) -> None:
     ledger, labels = real_ledger(data)
     classes = classify(*ledger.columns(), 0, len(ledger)).tolist()
-    assert classes == [
-        reference(ledger.input_addresses(tx), ledger.output_values(tx)) for tx in range(len(ledger))
-    ]
+    assert classes == [reference(ledger.input_addresses(tx), ledger.output_values(tx)) for tx in range(len(ledger))]
     known = Counter(labels)
     found = Counter(label for label, form in zip(labels, classes, strict=True) if form == STRUCTURAL)
-    rates = {
-        label: (found[label], known[label])
-        for label in ("whirlpool", "wasabi2", "wasabi1", "joinmarket_like")
-    }
+    rates = {label: (found[label], known[label]) for label in ("whirlpool", "wasabi2", "wasabi1", "joinmarket_like")}
     assert rates == {
         "whirlpool": (0, 698),
         "wasabi2": (0, 16),

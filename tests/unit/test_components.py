@@ -55,9 +55,7 @@ def test_labels_are_the_smallest_ids_of_the_components(graph: tuple[int, list[tu
 
 @settings(deadline=None)
 @given(multigraphs(), st.randoms(use_true_random=False))
-def test_labels_do_not_depend_on_the_order_of_links(
-    graph: tuple[int, list[tuple[int, int]]], random: Random
-) -> None:
+def test_labels_do_not_depend_on_the_order_of_links(graph: tuple[int, list[tuple[int, int]]], random: Random) -> None:
     count, links = graph
     shuffled = list(links)
     random.shuffle(shuffled)

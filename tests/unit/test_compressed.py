@@ -44,9 +44,7 @@ def test_form_is_read_off_the_first_bytes(tmp_path: Path, suffix: str) -> None:
 @each_form
 def test_members_one_after_another_and_padding(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"rows{suffix}"
-    path.write_bytes(
-        PACK[suffix](TEXT) + bytes(100_000) + PACK[suffix](b"") + PACK[suffix](b"end") + bytes(4)
-    )
+    path.write_bytes(PACK[suffix](TEXT) + bytes(100_000) + PACK[suffix](b"") + PACK[suffix](b"end") + bytes(4))
     assert compressed.read_bytes(path, len(TEXT) + 3) == TEXT + b"end"
 
 

@@ -14,20 +14,13 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, dict[str, dict[str, object]]]:
-    loaded: dict[str, dict[str, dict[str, object]]] = yaml.safe_load(
-        (ROOT / "docker-compose.yml").read_text()
-    )
+    loaded: dict[str, dict[str, dict[str, object]]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     return loaded
 
 
 def test_dockerfile_copies_what_is_there_and_installs_by_hash() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
-    copied = [
-        word
-        for line in lines
-        if line.startswith("COPY") and "--from" not in line
-        for word in line.split()[1:-1]
-    ]
+    copied = [word for line in lines if line.startswith("COPY") and "--from" not in line for word in line.split()[1:-1]]
     assert {"chain", "clustering", "api", "requirements.lock"} <= set(copied)
     assert [name for name in copied if not (ROOT / name).exists()] == []
     assert any("--require-hashes" in line for line in lines)

@@ -46,11 +46,7 @@ def test_a_stream_is_what_the_format_says(rows: list[tuple[int, int, bool, bytes
     assert stream == expected + TRAILER
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(-(1 << 63), (1 << 63) - 1), st.binary(min_size=5, max_size=5)), max_size=20
-    )
-)
+@given(st.lists(st.tuples(st.integers(-(1 << 63), (1 << 63) - 1), st.binary(min_size=5, max_size=5)), max_size=20))
 def test_fixed_rows_come_back(rows: list[tuple[int, bytes]]) -> None:
     matrix = np.frombuffer(b"".join(data for _, data in rows), np.uint8).reshape(-1, 5)
     stream = encode([Integers(np.array([number for number, _ in rows], np.int64), 8), Bytes.rows(matrix)])

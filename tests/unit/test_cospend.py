@@ -73,10 +73,7 @@ def test_links_of_real_transactions(data: Path) -> None:
 def test_columns_have_the_types_of_the_link_table() -> None:
     for ledger in (Ledger(), Ledger.of([([1, 2], [(3, 4)])])):
         batch = links_of(ledger)
-        types = [
-            column.dtype.name
-            for column in (batch.u, batch.v, batch.rule, batch.tx, batch.height, batch.status)
-        ]
+        types = [column.dtype.name for column in (batch.u, batch.v, batch.rule, batch.tx, batch.height, batch.status)]
         assert types == ["int32", "int32", "uint8", "int64", "int32", "uint8"]
 
 

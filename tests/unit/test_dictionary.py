@@ -48,9 +48,7 @@ def test_addresses_get_ids_in_order_of_first_appearance(first: list[bytes], seco
         starts, blob = np.concatenate((starts, more)), np.concatenate((blob, packed))
     known = list(model)
     rows, sizes = _rows(known)
-    assert dictionary.find_addresses(slots, SEED, starts, blob, rows, sizes).tolist() == list(
-        range(len(known))
-    )
+    assert dictionary.find_addresses(slots, SEED, starts, blob, rows, sizes).tolist() == list(range(len(known)))
     keys, lengths = dictionary.unpack_keys(starts, blob, np.arange(len(known)), ADDRESS_KEY_WIDTH)
     assert [bytes(key[:size]) for key, size in zip(keys, lengths, strict=True)] == known
 

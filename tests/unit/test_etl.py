@@ -170,9 +170,7 @@ SCRIPTS = [
 
 
 @pytest.mark.parametrize(("name", "script", "kind", "key_kind"), SCRIPTS)
-def test_script_of_an_output_decides(
-    name: str, script: str, kind: OutputType, key_kind: AddressKind | None
-) -> None:
+def test_script_of_an_output_decides(name: str, script: str, kind: OutputType, key_kind: AddressKind | None) -> None:
     output = {"index": 0, "value": 1, "type": name, "addresses": [], "script_hex": script}
     (found,) = read(coinbase(1, outputs=[output])).outputs
     assert found.type is kind
@@ -275,9 +273,7 @@ def test_any_bytes_are_a_row_or_malformed(line: bytes) -> None:
 def test_a_row_with_any_value_anywhere_is_read_or_malformed(data: st.DataObject) -> None:
     paths = [path for path, _, _ in BAD]
     value = data.draw(
-        st.one_of(
-            st.integers(), st.floats(), st.text(max_size=70), st.booleans(), st.just([]), st.just([None])
-        )
+        st.one_of(st.integers(), st.floats(), st.text(max_size=70), st.booleans(), st.just([]), st.just([None]))
     )
     row = changed(spend(5, 1), data.draw(st.sampled_from(paths)), value)
     try:
@@ -310,9 +306,7 @@ def test_rows_are_grouped_by_block_and_in_order_of_index(tmp_path: Path) -> None
     assert [hash_text(row) for row in batch.block_hash] == [digest("block", 9), digest("block", 4)]
     assert batch.block_first_tx.tolist() == [0, 2, 4]
     assert batch.tx_index.tolist() == [1, 5, 0, 2]
-    assert [hash_text(row) for row in batch.txid] == [
-        digest("spend", *at) for at in ((9, 1), (9, 5), (4, 0), (4, 2))
-    ]
+    assert [hash_text(row) for row in batch.txid] == [digest("spend", *at) for at in ((9, 1), (9, 5), (4, 0), (4, 2))]
     assert batch.tx_first_input.tolist() == batch.tx_first_output.tolist() == [0, 1, 2, 3, 4]
     assert [hash_text(row) for row in batch.input_prev_txid] == [
         digest("spent", *at) for at in ((9, 1), (9, 5), (4, 0), (4, 2))
@@ -360,16 +354,12 @@ def test_rows_without_index_keep_the_order_of_the_file(tmp_path: Path) -> None:
     mixed = source_of(tmp_path, [coinbase(4), *rows[1:]])
     (batch,) = mixed.all_batches()
     assert batch.tx_count == 1
-    assert {reject.reason for reject in mixed.rejects} == {
-        "index: missing, other rows of its block state one"
-    }
+    assert {reject.reason for reject in mixed.rejects} == {"index: missing, other rows of its block state one"}
 
 
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=20)
-def test_order_of_lines_and_files_does_not_matter(
-    tmp_path_factory: pytest.TempPathFactory, chance: Any
-) -> None:
+def test_order_of_lines_and_files_does_not_matter(tmp_path_factory: pytest.TempPathFactory, chance: Any) -> None:
     folder = tmp_path_factory.mktemp("etl")
     (expected,) = source_of(folder, chain_rows(6)).all_batches()
     rows = chain_rows(6) + chance.sample(chain_rows(6), 5)
@@ -520,9 +510,7 @@ def by_block(batches: Iterable[BlockBatch]) -> dict[bytes, dict[str, Any]]:
             inputs = slice(batch.tx_first_input[txs.start], batch.tx_first_input[txs.stop])
             outputs = slice(batch.tx_first_output[txs.start], batch.tx_first_output[txs.stop])
             columns = {name: getattr(batch, name)[txs] for name in ("txid", "tx_index", "tx_coinbase")}
-            columns |= {
-                name: getattr(batch, name)[inputs] for name in ("input_prev_txid", "input_prev_index")
-            }
+            columns |= {name: getattr(batch, name)[inputs] for name in ("input_prev_txid", "input_prev_index")}
             columns |= {
                 name: getattr(batch, name)[outputs]
                 for name in ("output_value", "output_type", "output_key", "output_key_size")

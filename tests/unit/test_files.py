@@ -163,9 +163,7 @@ def test_garbage_between_records_is_named_by_its_range(tmp_path: Path) -> None:
     source.connect(None, None)
     assert loaded(source) == hashes_of(MAIN_BRANCH)
     assert [reject.place for reject in source.rejects] == [f"byte {len(first)}"]
-    assert source.rejects[0].reason.startswith(
-        f"bytes {len(first)} to {len(first) + 1_499_999} are no record"
-    )
+    assert source.rejects[0].reason.startswith(f"bytes {len(first)} to {len(first) + 1_499_999} are no record")
 
 
 def test_too_many_damaged_records_end_the_load(tmp_path: Path) -> None:
@@ -231,9 +229,7 @@ def xored(data: bytes, key: bytes) -> bytes:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_obfuscated_files_with_preallocated_zeros(
-    tmp_path: Path, seed: int, pack: Callable[[bytes], bytes]
-) -> None:
+def test_obfuscated_files_with_preallocated_zeros(tmp_path: Path, seed: int, pack: Callable[[bytes], bytes]) -> None:
     # Seed 0 is a key that turns the first magic byte into zero.
     key = random.Random(seed).randbytes(8) if seed else REGTEST.magic[:1] + b"1234567"
     content = xored(b"".join(map(record, MAIN_BRANCH)), key) + bytes(20_000)
@@ -377,9 +373,7 @@ def test_tree_equals_a_search_of_all_paths(chance: random.Random, count: int) ->
     for place in range(count):
         above = chance.choice([bytes([255, place]) + bytes(30), *map(digest, headers)])
         bits = chance.choice([EASY_BITS, HARDER_BITS, 0x1D00FFFF])
-        headers.append(
-            bytes(4) + above + bytes(32) + bytes(4) + bits.to_bytes(4, "little") + bytes([place, 0, 0, 0])
-        )
+        headers.append(bytes(4) + above + bytes(32) + bytes(4) + bits.to_bytes(4, "little") + bytes([place, 0, 0, 0]))
         parents.append(above)
     shuffled = chance.sample(headers, count)
     tree = BlockTree(scan_headers(np.frombuffer(b"".join(shuffled), np.uint8).reshape(-1, 80)))
@@ -390,9 +384,7 @@ def test_tree_equals_a_search_of_all_paths(chance: random.Random, count: int) ->
             path.append(by_hash[above])
         assert [shuffled[n] for n in tree.path(number)] == path[::-1]
         assert shuffled[tree.root[number]] == path[-1]
-        assert tree.total[number] == sum(
-            work(digest(one), int.from_bytes(one[72:76], "little")) for one in path
-        )
+        assert tree.total[number] == sum(work(digest(one), int.from_bytes(one[72:76], "little")) for one in path)
 
 
 def test_targets_of_compact_bits() -> None:

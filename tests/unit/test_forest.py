@@ -115,9 +115,7 @@ def test_many_whys_equal_single_ones(graph: Graph) -> None:
     offsets, ordinals = forest.explain_many(pairs, u, v)
     for row, (a, b) in enumerate(pairs.tolist()):
         single = forest.explain(a, b, u, v)
-        assert ordinals[offsets[row] : offsets[row + 1]].tolist() == (
-            [] if single is None else single.tolist()
-        )
+        assert ordinals[offsets[row] : offsets[row + 1]].tolist() == ([] if single is None else single.tolist())
 
 
 @settings(deadline=None)
@@ -232,9 +230,7 @@ def test_what_is_no_forest_is_refused_by_its_path(tmp_path: Path) -> None:
 def test_a_wrong_forest_does_not_pass_the_check() -> None:
     links = [(0, 1), (2, 3), (1, 3)]
     verify_partition(build(5, links), *ends(links))
-    with pytest.raises(
-        IntegrityError, match="address id 2: the forest has it with 2, relabelling with 0"
-    ) as caught:
+    with pytest.raises(IntegrityError, match="address id 2: the forest has it with 2, relabelling with 0") as caught:
         verify_partition(build(5, links[:2]), *ends(links))
     assert caught.value.check == "partition"
 

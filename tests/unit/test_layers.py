@@ -29,9 +29,7 @@ def _imported(path: Path) -> set[str]:
 def test_a_layer_imports_nothing_above_it(layer: str) -> None:
     files = sorted((ROOT / layer).rglob("*.py"))
     assert files
-    assert {
-        str(path): _imported(path) & ABOVE[layer] for path in files if _imported(path) & ABOVE[layer]
-    } == {}
+    assert {str(path): _imported(path) & ABOVE[layer] for path in files if _imported(path) & ABOVE[layer]} == {}
 
 
 def test_heuristics_do_no_input_or_output() -> None:

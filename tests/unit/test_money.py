@@ -46,24 +46,14 @@ def _floats(tree: ast.Module) -> Iterator[int]:
 def _is_path(node: ast.BinOp) -> bool:
     """`folder / "name"`: a join of paths, not a division."""
     right = node.right
-    text = isinstance(right, ast.JoinedStr) or (
-        isinstance(right, ast.Constant) and isinstance(right.value, str)
-    )
-    return (
-        text
-        or (isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Div))
-        or _names_a_path(node)
-    )
+    text = isinstance(right, ast.JoinedStr) or (isinstance(right, ast.Constant) and isinstance(right.value, str))
+    return text or (isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Div)) or _names_a_path(node)
 
 
 def _names_a_path(node: ast.BinOp) -> bool:
     left = node.left
     name = left.attr if isinstance(left, ast.Attribute) else left.id if isinstance(left, ast.Name) else ""
-    call = (
-        isinstance(node.right, ast.Call)
-        and isinstance(node.right.func, ast.Name)
-        and node.right.func.id == "str"
-    )
+    call = isinstance(node.right, ast.Call) and isinstance(node.right.func, ast.Name) and node.right.func.id == "str"
     paths = ("folder", "home", "_HERE", "target", "part", "base", "path", "data", "FALLBACK_BASE", "_folder")
     return call or name in paths
 

@@ -238,9 +238,7 @@ def chain_info(**fields: Any) -> Callable[[_Handler], None]:
     return result({"chain": "main", "blocks": 0, "bestblockhash": tip, "pruned": False} | fields)
 
 
-@pytest.mark.parametrize(
-    "info", [{"blocks": None}, {"bestblockhash": "ab"}, {"pruned": True, "pruneheight": "x"}]
-)
+@pytest.mark.parametrize("info", [{"blocks": None}, {"bestblockhash": "ab"}, {"pruned": True, "pruneheight": "x"}])
 def test_nonsense_about_the_chain(faulty: FaultyNode, info: dict[str, Any]) -> None:
     faulty.answers = [chain_info(**info)]
     with pytest.raises(NodeError, match="getblockchaininfo"):

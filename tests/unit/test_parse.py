@@ -359,9 +359,7 @@ def stated(script: bytes, change: Callable[[Tx], Tx] = lambda tx: tx, version: i
     return int(bip34_height(batch_of([bytes(raw)], REGTEST))[0])
 
 
-@pytest.mark.parametrize(
-    "height", [1, 16, 17, 127, 128, 255, 256, 32767, 32768, 8_388_607, 8_388_608, 2**31 - 1]
-)
+@pytest.mark.parametrize("height", [1, 16, 17, 127, 128, 255, 256, 32767, 32768, 8_388_607, 8_388_608, 2**31 - 1])
 def test_stated_heights(height: int) -> None:
     script = coinbase(height, 50).script
     assert stated(script) == height
@@ -395,7 +393,5 @@ def test_no_height_without_bytes() -> None:
 
 
 def test_no_height_without_a_coinbase() -> None:
-    assert bip34_height(batch_of([block([replace(LEGACY, script=b"\x01\x20")])], REGTEST)).tolist() == [
-        UNKNOWN
-    ]
+    assert bip34_height(batch_of([block([replace(LEGACY, script=b"\x01\x20")])], REGTEST)).tolist() == [UNKNOWN]
     assert bip34_height(batch_of([block([])], REGTEST)).tolist() == [UNKNOWN]

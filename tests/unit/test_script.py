@@ -112,12 +112,8 @@ known_scripts = st.sampled_from(
     [case[0] for case in CASES.values()] + list(MULTISIGS.values()) + list(NO_MULTISIGS.values())
 )
 pieces = st.one_of(
-    st.sampled_from(
-        [b"\x00", b"\x51", b"\x52", b"\x60", b"\x6a", b"\xac", b"\xae", b"\x01\x11", b"\x4c", b"\x4e"]
-    ),
-    st.sampled_from(
-        [push(SMALL_KEY), push(LARGE_KEY), push(HASH), push(DIGEST), b"\x76\xa9", b"\x88", b"\x87"]
-    ),
+    st.sampled_from([b"\x00", b"\x51", b"\x52", b"\x60", b"\x6a", b"\xac", b"\xae", b"\x01\x11", b"\x4c", b"\x4e"]),
+    st.sampled_from([push(SMALL_KEY), push(LARGE_KEY), push(HASH), push(DIGEST), b"\x76\xa9", b"\x88", b"\x87"]),
     st.binary(max_size=4),
 )
 

@@ -64,9 +64,7 @@ def test_kernel_reads_what_its_twin_reads(transactions: Listed) -> None:
 
 
 @given(listed, st.data())
-def test_damaged_bytes_are_refused_by_kernel_and_twin_alike(
-    transactions: Listed, data: st.DataObject
-) -> None:
+def test_damaged_bytes_are_refused_by_kernel_and_twin_alike(transactions: Listed, data: st.DataObject) -> None:
     whole = bytearray(binary(transactions))
     place = data.draw(st.integers(0, len(whole) - 1))
     whole[place] = data.draw(st.integers(0, 255))

@@ -198,9 +198,7 @@ def test_proof_of_work(bits: int, says: str) -> None:
 
 def test_proof_of_work_of_another_network() -> None:
     batch = replace(one([coinbase(1, 50)]), network="signet")
-    assert (
-        "easier than signet allows" in refused("proof_of_work", lambda: verify_blocks(batch, SIGNET)).detail
-    )
+    assert "easier than signet allows" in refused("proof_of_work", lambda: verify_blocks(batch, SIGNET)).detail
 
 
 def test_merkle_root() -> None:
@@ -289,9 +287,7 @@ def test_double_spend() -> None:
 
 
 def test_outputs_of_one_transaction_may_all_be_spent() -> None:
-    verify_blocks(
-        one([coinbase(1, 50), *(replace(SPEND, spends=[(b"\x01" * 32, n)]) for n in range(9))]), REGTEST
-    )
+    verify_blocks(one([coinbase(1, 50), *(replace(SPEND, spends=[(b"\x01" * 32, n)]) for n in range(9))]), REGTEST)
 
 
 @pytest.mark.parametrize(
@@ -306,9 +302,7 @@ def test_value_range(values: list[int]) -> None:
 
 
 def test_values_at_the_bound_pass_and_a_stated_value_may_be_unknown() -> None:
-    verify_blocks(
-        one([coinbase(1, MAX_MONEY), replace(SPEND, outputs=[(MAX_MONEY - 1, b""), (1, b"")])]), REGTEST
-    )
+    verify_blocks(one([coinbase(1, MAX_MONEY), replace(SPEND, outputs=[(MAX_MONEY - 1, b""), (1, b"")])]), REGTEST)
     verify_blocks(stated(one([coinbase(1, 50), replace(SPEND, outputs=[(UNKNOWN, b"")])])), REGTEST)
 
 
@@ -331,9 +325,7 @@ def test_witness_commitment(made: Tx, says: str) -> None:
 def test_the_last_of_several_commitments_counts() -> None:
     made = coinbase(1, 50, [SEGWIT])
     decoy = (0, made.outputs[-1][1][:6] + bytes(32))
-    verify_blocks(
-        one([replace(made, outputs=[decoy, *made.outputs, (0, made.outputs[-1][1][:37])]), SEGWIT]), REGTEST
-    )
+    verify_blocks(one([replace(made, outputs=[decoy, *made.outputs, (0, made.outputs[-1][1][:37])]), SEGWIT]), REGTEST)
     batch = one([replace(made, outputs=[*made.outputs, decoy]), SEGWIT])
     refused("witness_commitment", lambda: verify_blocks(batch, REGTEST))
 
@@ -412,9 +404,7 @@ def test_fees_and_unclaimed_subsidy() -> None:
     values = verify_values(batch, REGTEST, spent)
     assert values.fee.tolist() == [0, 10]
     assert values.unclaimed.tolist() == [7]
-    assert verify_values(
-        replace(batch, block_height=np.array([UNKNOWN])), REGTEST, spent
-    ).unclaimed.tolist() == [-1]
+    assert verify_values(replace(batch, block_height=np.array([UNKNOWN])), REGTEST, spent).unclaimed.tolist() == [-1]
     unknown = verify_values(batch, REGTEST, np.array([70, UNKNOWN]))
     assert (unknown.fee.tolist(), unknown.unclaimed.tolist()) == ([0, UNKNOWN], [UNKNOWN])
 
@@ -508,9 +498,7 @@ def test_sum_money_equals_its_twin(groups: list[list[int]]) -> None:
 words = st.one_of(st.integers(0, 3), st.integers(-(2**63), 2**63 - 1))
 
 
-@given(
-    st.integers(1, 5).flatmap(lambda width: st.lists(st.tuples(*[words] * width), min_size=1, max_size=40))
-)
+@given(st.integers(1, 5).flatmap(lambda width: st.lists(st.tuples(*[words] * width), min_size=1, max_size=40)))
 def test_first_repeat_equals_its_twin(rows: list[tuple[int, ...]]) -> None:
     assert first_repeat(np.array(rows, np.int64)) == reference_first_repeat(rows)
 
@@ -518,9 +506,7 @@ def test_first_repeat_equals_its_twin(rows: list[tuple[int, ...]]) -> None:
 @given(
     st.one_of(
         st.integers(0, 2**32 - 1),
-        st.builds(
-            lambda size, mantissa: size << 24 | mantissa, st.integers(28, 36), st.integers(0, 0xFFFFFF)
-        ),
+        st.builds(lambda size, mantissa: size << 24 | mantissa, st.integers(28, 36), st.integers(0, 0xFFFFFF)),
         st.builds(lambda size, mantissa: size << 24 | mantissa, st.integers(0, 4), st.integers(0, 0xFFFFFF)),
     ),
     st.binary(min_size=32, max_size=32),

@@ -70,9 +70,7 @@ def clustering_of(columns: Columns, run: int, txs: int | None = None) -> Cluster
         columns.tx_first_input, columns.input_spends, columns.output_address, columns.tx_first_output,
         columns.tx_output_count, columns.output_value, columns.block_height[columns.tx_block], 0, end,
     )  # fmt: skip
-    links = StoredLinks(
-        np.arange(len(found), dtype=np.int64), found.u, found.v, found.rule, found.tx, found.status
-    )
+    links = StoredLinks(np.arange(len(found), dtype=np.int64), found.u, found.v, found.rule, found.tx, found.status)
     basis = Basis("test", columns.manifest.dataset, run, "L0", 1, end, columns.address_count)
     return index.build(basis, columns, links)
 
