@@ -189,9 +189,8 @@ def _say_chain(view: _View, a: int, b: int, say: Say) -> None:
         say(f"               {RULES[Rule(int(links.rule[ordinal]))].wording}: transaction {view.txid(tx)}")
         say(f"               at {view.height(tx)}, {view.when(tx)}, spends from both addresses")
     if len(chain) > SHOWN_LINKS:
-        say(
-            f"               and {len(chain) - SHOWN_LINKS} more: headwater cluster explain {view.text(a)} {view.text(b)}"
-        )
+        rest = len(chain) - SHOWN_LINKS
+        say(f"               and {rest} more: headwater cluster explain {view.text(a)} {view.text(b)}")
 
 
 def _say_coinjoin(view: _View, sample: Sample, say: Say) -> None:

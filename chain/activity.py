@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from chain.errors import StoreUnavailable
-from chain.model import I32, I64
+from chain.model import I32, I64, Array, Bool
 
 if TYPE_CHECKING:
     from chain.columns import ColumnWriter
@@ -101,37 +100,29 @@ class ActivityLog:
         for run in self.runs:
             yield from (_path(self.folder, run, name) for name in FILES)
 
-    def facts(self, address: int) -> Facts | None:
-        """Totals of an address; None where no transaction touches it."""
-        totals = np.zeros(len(TOTALS), np.int64)
-        tx_count, first_tx, last_tx = 0, -1, -1
-        for opened, row in self._rows(address):
-            totals += opened.totals[row]
-            start, end = int(opened.first[row]), int(opened.first[row + 1])
-            tx_count += end - start
-            first_tx = int(opened.tx[start]) if first_tx < 0 else first_tx
-            last_tx = int(opened.tx[end - 1])
-        if not tx_count:
-            return None
-        return Facts(*(int(total) for total in totals), tx_count, first_tx, last_tx)
+    def facts(self, address: int, before_tx: int | None = None) -> Facts | None:
+        """Totals over the transactions before `before_tx` (None: all); None where none of them touches the address.
 
-    def facts_before(self, address: int, last_tx: int) -> Facts | None:
-        """Totals over the transactions before `last_tx`: whole runs by their totals, the cut one by its rows."""
+        Whole runs count by their totals, one that is cut by its rows.
+        """
         totals = np.zeros(len(TOTALS), np.int64)
         tx_count, first, last = 0, -1, -1
         for opened, row in self._rows(address):
             start, end = int(opened.first[row]), int(opened.first[row + 1])
-            if opened.run.last_tx <= last_tx:
+            if before_tx is None or opened.run.last_tx <= before_tx:
                 totals += opened.totals[row]
             else:
-                end = start + int(np.searchsorted(opened.tx[start:end], last_tx))
+                end = start + int(np.searchsorted(opened.tx[start:end], before_tx))
                 totals[:2] += opened.moved[start:end].sum(axis=0)
                 totals[2:] += opened.counts[start:end].sum(axis=0, dtype=np.int64)
             if end > start:
                 tx_count += end - start
                 first = int(opened.tx[start]) if first < 0 else first
                 last = int(opened.tx[end - 1])
-        return Facts(*(int(total) for total in totals), tx_count, first, last) if tx_count else None
+        received, spent, received_count, spent_count, unknown_count = (int(total) for total in totals)
+        if not tx_count:
+            return None
+        return Facts(received, spent, received_count, spent_count, unknown_count, tx_count, first, last)
 
     def entries(self, address: int, limit: int, before_tx: int) -> list[Entry]:
         """At most `limit` transactions of an address before `before_tx`, newest first."""
@@ -172,7 +163,7 @@ class ActivityLog:
     def _build(self, first_tx: int, last_tx: int, writer: ColumnWriter) -> _Open:
         number = 1 + max((int(p.name.split(".")[1]) for p in self.folder.glob("activity.*")), default=-1)
         run = Run(number, first_tx, last_tx)
-        arrays = build(
+        arrays: tuple[Array, ...] = build(
             writer.array("tx_first_input"), writer.array("input_spends"), writer.array("tx_first_output"),
             writer.array("tx_output_count"), writer.array("output_address"), writer.array("output_value"),
             first_tx, last_tx,
@@ -193,10 +184,11 @@ def _path(folder: Path, run: Run, name: str) -> Path:
 
 
 def _open(folder: Path, run: Run) -> _Open:
-    return _Open(run, *(_load(_path(folder, run, name)) for name in FILES))
+    address, first, totals, tx, moved, counts = (_load(_path(folder, run, name)) for name in FILES)
+    return _Open(run, address, first, totals, tx, moved, counts)
 
 
-def _save(path: Path, array: npt.NDArray[np.generic]) -> None:
+def _save(path: Path, array: Array) -> None:
     try:
         with open(path, "wb") as handle:
             np.save(handle, array)
@@ -206,8 +198,8 @@ def _save(path: Path, array: npt.NDArray[np.generic]) -> None:
         raise StoreUnavailable(f"cannot write {path}: {error}") from error
 
 
-def _load(path: Path) -> npt.NDArray[np.generic]:
-    array: npt.NDArray[np.generic] = np.load(path, mmap_mode="r")
+def _load(path: Path) -> Array:
+    array: Array = np.load(path, mmap_mode="r")
     return array
 
 
@@ -227,11 +219,15 @@ def build(
         last_tx,
     )
     order = np.argsort(address, kind="stable")
-    return _fold(address[order], tx[order], value[order], is_spent[order])  # type: ignore[no-any-return]
+    run: tuple[I32, I64, I64, I64, I64, I32] = _fold(address[order], tx[order], value[order], is_spent[order])
+    return run
 
 
 @njit(cache=True, nogil=True)
-def _events(tx_first_input, input_spends, tx_first_output, tx_output_count, output_address, output_value, lo, hi):  # type: ignore[no-untyped-def]
+def _events(
+    tx_first_input: I64, input_spends: I64, tx_first_output: I64, tx_output_count: I32, output_address: I32,
+    output_value: I64, lo: int, hi: int,
+) -> tuple[I32, I64, I64, Bool]:  # fmt: skip
     """Each output to an address and each spending of one, in chain order."""
     most = 0
     for t in range(lo, hi):
@@ -257,7 +253,7 @@ def _events(tx_first_input, input_spends, tx_first_output, tx_output_count, outp
 
 
 @njit(cache=True, nogil=True)
-def _fold(address, tx, value, is_spent):  # type: ignore[no-untyped-def]
+def _fold(address: I32, tx: I64, value: I64, is_spent: Bool) -> tuple[I32, I64, I64, I64, I64, I32]:
     """Sorted events summed by address and by (address, transaction)."""
     addresses = 0
     entries = 0

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from chain.errors import StoreError, StoreUnavailable
+from chain.model import Array
 from chain.region import Region
 
 SEGMENT = 1 << 22
@@ -79,7 +79,7 @@ class DiskArray:
     def paths(self) -> Iterator[Path]:
         return (self.path(k) for k in range(len(self.generations)))
 
-    def view(self) -> npt.NDArray[np.generic]:
+    def view(self) -> Array:
         """All rows as one read-only array over the mapped files; StoreError where a file is too short."""
         each = self.spec.row_size * self.segment
         needed = max(1, len(self.generations)) * each
@@ -93,7 +93,7 @@ class DiskArray:
         shape = (self.count,) if self.spec.width == 1 else (self.count, self.spec.width)
         return self._region.array(self.spec.dtype, shape)
 
-    def append(self, rows: npt.NDArray[np.generic]) -> None:
+    def append(self, rows: Array) -> None:
         """Write `rows` behind the last row. StoreUnavailable where there is no room: nothing is then counted."""
         data = np.ascontiguousarray(rows, self.spec.dtype)
         expected = (self.spec.width,) if self.spec.width > 1 else ()
@@ -131,8 +131,8 @@ class DiskArray:
                 os.fsync(handle.fileno())
         self._touched.clear()
 
-    def _write(self, path: Path, offset: int, data: npt.NDArray[np.generic]) -> None:
-        view = memoryview(data.reshape(-1).view(np.uint8))
+    def _write(self, path: Path, offset: int, data: Array) -> None:
+        view = data.reshape(-1).view(np.uint8).data
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:

@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chain import dictionary
 from chain.activity import ActivityLog, Run
 from chain.arrays import SEGMENT, ArraySpec, DiskArray, FileNumbers
 from chain.dictionary import Slots
 from chain.errors import NotFound, StoreBusy, StoreError
-from chain.model import I32, I64, U8
+from chain.model import I32, I64, U8, Array
 from chain.source import Tip
 
 BITCOIN_ARRAYS = (
@@ -63,7 +62,7 @@ time and sequence mean nothing in blocks whose proof is STATED."""
 
 COUNTS = ("block", "tx", "input", "output", "outside", "address", "address_byte")
 
-Rows = Mapping[str, npt.NDArray[np.generic]]
+Rows = Mapping[str, Array]
 """New rows, one array for each spec, in order."""
 
 
@@ -125,7 +124,7 @@ class Columns:
 
     folder: Path
     manifest: Manifest
-    arrays: dict[str, npt.NDArray[np.generic]]
+    arrays: dict[str, Array]
     activity: ActivityLog
     _tx_slots: Slots | None
     _address_slots: Slots | None
@@ -420,7 +419,7 @@ class ColumnWriter:
         spends = self.array("input_spends")
         self.spent[spends[spends >= 0]] = True
 
-    def _mark_spent(self, spends: npt.NDArray[np.generic]) -> None:
+    def _mark_spent(self, spends: Array) -> None:
         if self.counts["output"] > len(self.spent):
             grown = np.zeros(2 * self.counts["output"], np.bool_)
             grown[: len(self.spent)] = self.spent

@@ -76,12 +76,12 @@ def _hash(key: U8, size: int, seed: int) -> int:
         value = (value ^ np.int64(key[i])) * np.int64(_FNV_PRIME)
     value ^= (value >> 32) & 0xFFFFFFFF
     value *= np.int64(_FNV_PRIME)
-    return value ^ ((value >> 29) & 0x7FFFFFFFF)
+    return value ^ ((value >> 29) & 0x7FFFFFFFF)  # type: ignore[return-value]
 
 
 @njit(cache=True, nogil=True)
 def _same(a: U8, b: U8, size: int) -> bool:
-    for i in range(size):
+    for i in range(size):  # noqa: SIM110 (a generator is no kernel)
         if a[i] != b[i]:
             return False
     return True
@@ -156,11 +156,11 @@ def _find_address(
             start = starts[candidate]
             end = starts[candidate + 1] if candidate + 1 < len(starts) else len(blob)
             if candidate < limit and end - start == size and _same(blob[start:end], key, size):
-                return candidate
+                return candidate  # type: ignore[no-any-return]
         elif candidate < limit:
             row = rows[candidate - len(starts)]
             if sizes[row] == size and _same(keys[row], key, size):
-                return candidate
+                return candidate  # type: ignore[no-any-return]
         slot = (slot + 1) & mask
     return -1
 

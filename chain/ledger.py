@@ -56,11 +56,12 @@ class LaidRows:
 
 
 def lay(batch: BlockBatch, writer: ColumnWriter, network: Network, *, outside: bool, whole: bool) -> LaidRows:
-    """Check what `batch` spends and moves, give its rows ids behind the writer's last ones, and add its keys to the dictionaries.
+    """Check what `batch` spends and moves, give its rows ids behind the writer's last ones, add its keys.
 
     `outside`: inputs may spend outputs of transactions that the dataset does not hold (an extract, or a full
-    dataset anchored above genesis). `whole`: stated blocks hold all their transactions. IntegrityError names the check that failed; the dictionaries then run ahead
-    and the caller truncates the writer. The blocks themselves were verified before (chain/bitcoin/verify.py).
+    dataset anchored above genesis). `whole`: stated blocks hold all their transactions. IntegrityError names the
+    check that failed; the dictionaries then run ahead and the caller truncates the writer. The blocks themselves
+    were verified before (chain/bitcoin/verify.py).
     """
     before = dict(writer.counts)
     writer.make_room(batch.tx_count, batch.output_count + batch.input_count)
@@ -117,10 +118,20 @@ def lay(batch: BlockBatch, writer: ColumnWriter, network: Network, *, outside: b
         "address_bytes": blob,
     }
     return LaidRows(
-        batch, before, columns, money.unclaimed, place.counts_after(batch, before, fresh), np.diff(batch.tx_first_output), input_counts,
-        place.row_tx(before), place.row_index(batch), _owner(batch.tx_first_input) + before["tx"],
-        np.arange(batch.input_count) - np.repeat(batch.tx_first_input[:-1], input_counts), new_key, new_size,
-    )  # fmt: skip
+        batch=batch,
+        before=before,
+        columns=columns,
+        block_unclaimed=money.unclaimed,
+        block_after=place.counts_after(batch, before, fresh),
+        tx_output_count=np.diff(batch.tx_first_output),
+        tx_input_count=input_counts,
+        output_tx=place.row_tx(before),
+        output_index=place.row_index(batch),
+        input_tx=_owner(batch.tx_first_input) + before["tx"],
+        input_index=np.arange(batch.input_count) - np.repeat(batch.tx_first_input[:-1], input_counts),
+        address_key=new_key,
+        address_key_size=new_size,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chain.errors import StoreError, StoreUnavailable
+from chain.model import Array
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -59,13 +60,13 @@ class Region:
         if address == _MAP_FAILED:
             raise StoreUnavailable(f"cannot map {path}: {_reason()}")
 
-    def array(self, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> npt.NDArray[np.generic]:
+    def array(self, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> Array:
         """The start of the region as an array, which keeps the region alive."""
         kind = np.dtype(dtype)
         count = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
         buffer = (ctypes.c_uint8 * count).from_address(self.address)
-        buffer._region = self
-        array: npt.NDArray[np.generic] = np.frombuffer(buffer, kind).reshape(shape)
+        vars(buffer)["region"] = self  # what the array rests on must outlive it
+        array: Array = np.frombuffer(memoryview(buffer).cast("B"), kind).reshape(shape)
         array.flags.writeable = False
         return array
 

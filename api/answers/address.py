@@ -50,7 +50,7 @@ def address_body(
 
 
 def _facts(holder: Holder) -> Facts:
-    facts = holder.view.columns.activity.facts_before(holder.address, holder.moment.txs)
+    facts = holder.view.columns.activity.facts(holder.address, holder.moment.txs)
     assert facts is not None, "a holder that knows an address has a transaction of it"
     return facts
 

@@ -124,7 +124,7 @@ def _summary(found: Found) -> tuple[Summary | None, list[Limit]]:
     if len(found.members) > SUMMARY_MEMBERS:
         return None, [_limit("summary_members", SUMMARY_MEMBERS, "the cluster is too large to sum up as of a height")]
     activity = found.view.columns.activity
-    each = [(int(a), activity.facts_before(int(a), found.moment.txs)) for a in found.members]
+    each = [(int(a), activity.facts(int(a), found.moment.txs)) for a in found.members]
     known = [(address, facts) for address, facts in each if facts is not None]
     entries = sum(facts.tx_count for _, facts in known)
     limits, tx_count = [], None
@@ -224,7 +224,7 @@ def members_page(chain: str, found: Found, start: Place | None, limit: int) -> t
 
 
 def _member(view: DatasetView, address: int, moment: Moment) -> Member:
-    facts = view.columns.activity.facts_before(address, moment.txs)
+    facts = view.columns.activity.facts(address, moment.txs)
     assert facts is not None, "an address of a run has a transaction in it"
     return member_facts(view, address, facts)
 

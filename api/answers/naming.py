@@ -114,7 +114,7 @@ def _decode(views: Sequence[DatasetView], text: str) -> tuple[bytes, list[Datase
 def _id_at(view: DatasetView, key: bytes, moment: Moment) -> int:
     """The id of an address that the dataset knew at a moment, -1 otherwise."""
     address = view.address_id(key)
-    if address < 0 or view.columns.activity.facts_before(address, moment.txs) is None:
+    if address < 0 or view.columns.activity.facts(address, moment.txs) is None:
         return -1
     return address
 

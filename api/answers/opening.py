@@ -43,7 +43,7 @@ KEPT_RUNS = 2
 """Older runs that stay open."""
 
 
-class RunExpired(HeadwaterError):  # noqa: N818 (named like the errors of chain/errors.py)
+class RunExpired(HeadwaterError):
     """This run of clustering cannot be shown any more."""
 
     problem_type = "run-expired"

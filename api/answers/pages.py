@@ -16,7 +16,7 @@ from chain.model import hash_text
 Item = TypeVar("Item")
 
 
-class CursorExpired(HeadwaterError):  # noqa: N818 (named like the errors of chain/errors.py)
+class CursorExpired(HeadwaterError):
     """The list that this cursor goes on with has changed; begin it again."""
 
     problem_type = "cursor-expired"

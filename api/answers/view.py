@@ -24,7 +24,7 @@ FINAL_DEPTH = 6
 from 5 on for an attacker with a tenth of the work; Bitcoin Core's wallet waits for 6)."""
 
 
-class InvalidParameter(HeadwaterError):  # noqa: N818 (named like the errors of chain/errors.py)
+class InvalidParameter(HeadwaterError):
     """A parameter is not what it must be."""
 
     problem_type = "invalid-parameter"

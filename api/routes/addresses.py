@@ -14,6 +14,7 @@ from api.answers.explain import explain_body
 from api.answers.shapes import AddressBody, AddressTransactionsBody, ExplainBody, LookupBody
 from api.answers.view import InvalidParameter
 from api.routes.service import (
+    ANY_FORM,
     DEFAULT_LIMIT,
     Address,
     AsOfHeight,
@@ -77,8 +78,8 @@ async def transactions(
 async def explain(
     chain: Chain,
     service: ServiceOf,
-    a: Annotated[str, Query(max_length=200)],
-    b: Annotated[str, Query(max_length=200)],
+    a: Annotated[str, Query(description=ANY_FORM, max_length=200)],
+    b: Annotated[str, Query(description="The other one", max_length=200)],
     as_of: AsOfHeight = None,
 ) -> Response:
     """The chain of links between them, each with its transaction and rule; or where each is instead."""

@@ -56,7 +56,7 @@ async def members(
     """Each with its facts."""
     of_list = f"members {chain} {handle}"
     start = service.cursors.read(of_list, cursor)
-    views = await service.of_run(chain, handle)
+    views = await service.of_run(chain, handle, start)
     return paged(service, of_list, await threaded(lambda: members_page(chain, of_handle(views, handle), start, limit)))
 
 
@@ -77,7 +77,7 @@ async def links(
     """All of them, redundant ones too, in chain order."""
     of_list = f"links {chain} {handle}"
     start = service.cursors.read(of_list, cursor)
-    views = await service.of_run(chain, handle)
+    views = await service.of_run(chain, handle, start)
     return paged(service, of_list, await threaded(lambda: links_page(chain, of_handle(views, handle), start, limit)))
 
 

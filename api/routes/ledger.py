@@ -11,6 +11,7 @@ from api.answers.shapes import HealthBody, RunsBody, TransactionBody
 from api.answers.state import dataset_state, health_body, runs_page
 from api.answers.transaction import read_txid, stored, transaction_body
 from api.routes.service import (
+    DATASET,
     DEFAULT_LIMIT,
     Chain,
     Cursor,
@@ -62,7 +63,7 @@ async def transaction(
 async def runs(
     service: ServiceOf,
     chain: Annotated[str | None, Query(description="btc; left out, every chain", max_length=16)] = None,
-    dataset: Annotated[str | None, Query(max_length=63)] = None,
+    dataset: Annotated[str | None, Query(description=DATASET, max_length=63)] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response:

@@ -25,6 +25,8 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 1_000
 """Items of one page."""
 
+DATASET = "A dataset of the chain"
+
 MAX_NAME = 80
 """Characters of a wrong parameter's name that a problem repeats."""
 
@@ -45,12 +47,16 @@ class Service:
         async with pooled(self.pool) as connection:
             yield connection
 
-    async def of_run(self, chain: str, handle: Handle) -> list[DatasetView]:
-        """The view of a handle's dataset with the clustering of its run."""
+    async def of_run(self, chain: str, handle: Handle, start: Place | None = None) -> list[DatasetView]:
+        """The views of a chain; that of a handle's dataset has the clustering of the handle's run.
+
+        A handle without a run means that of the list that was begun (`start`), else the newest.
+        """
+        run = start.run if handle.run is None and start is not None else handle.run
         views = await self.views.views(chain)
         for place, view in enumerate(views):
             if view.name == handle.dataset:
-                views[place] = await self.views.at_run(view, handle.run)
+                views[place] = await self.views.at_run(view, run)
         return views
 
 
@@ -77,8 +83,12 @@ async def known_parameters(request: Request) -> None:
 
 
 ServiceOf = Annotated[Service, Depends(service)]
+ANY_FORM = "An address of the chain, in any of its forms"
+EXAMPLE = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
+"""The genesis block's."""
+
 Chain = Annotated[str, Path(description="btc", max_length=16)]
-Address = Annotated[str, Path(description="An address of the chain, in any of its forms", max_length=200)]
+Address = Annotated[str, Path(description=ANY_FORM, max_length=200, examples=[EXAMPLE])]
 AsOfHeight = Annotated[int | None, Query(description="Answer as of this height")]
 Level = Annotated[str | None, Query(description="L0", max_length=16)]
 _ITEMS = f"Items of a page; at most {MAX_LIMIT}"
@@ -87,8 +97,8 @@ Cursor = Annotated[str | None, Query(description="`next` of the page before", ma
 
 
 def cluster_handle(
-    dataset: Annotated[str, Path(max_length=63)],
-    level: Annotated[str, Path(max_length=16)],
+    dataset: Annotated[str, Path(description=DATASET, max_length=63)],
+    level: Annotated[str, Path(description="L0", max_length=16)],
     address: Annotated[str, Path(description="The earliest address, with @run or without", max_length=200)],
 ) -> Handle:
     return read_handle(dataset, level, address)

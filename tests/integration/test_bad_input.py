@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import bitcoin.core
 import pytest
 
 from api.instance import Instance
@@ -32,6 +33,9 @@ from chain.store.ledger import LedgerStore
 from chain.store.postgres import connected
 from clustering.simulate.sample import Coin, Sample, sample_chain
 from tests.integration.state import columns_digest, rows_digest
+
+STRANGER = Coin(b"\7" * 32, 0, 1, b"")
+"""An output that no transaction made."""
 
 HEIGHT = 30
 """Blocks that are loaded before the bad one."""
@@ -92,8 +96,6 @@ class Forge:
 
 
 def _coinbase_ids(raw: bytes) -> set[bytes]:
-    import bitcoin.core
-
     return {tx.GetTxid() for tx in bitcoin.core.CBlock.deserialize(raw).vtx[:1]}
 
 
@@ -144,13 +146,13 @@ CASES: list[tuple[str, str | type[HeadwaterError], Callable[[Forge], bytes]]] = 
         "prevout_missing",
         lambda f: f.block(f.spend(1, coins=(replace(f.coin, index=77),))),
     ),
-    ("a transaction that is not there", "prevout_missing", lambda f: f.block(f.spend(1, coins=(Coin(b"\7" * 32, 0, 1, b""),)))),
+    ("a transaction that is not there", "prevout_missing", lambda f: f.block(f.spend(1, coins=(STRANGER,)))),
     (
         "one output spent by two transactions of a block",
         "double_spend",
         lambda f: f.block(f.spend(f.coin.value), f.spend(f.coin.value - 1)),
     ),
-    ("one output spent twice by a transaction", "duplicate_input", lambda f: f.block(f.spend(1, coins=(f.coin, f.coin)))),
+    ("one output spent twice by a transaction", "duplicate_input", lambda f: f.block(f.spend(1, coins=(f.coin,) * 2))),
     ("an output that was spent before", "double_spend", lambda f: f.block(_spend_again(f))),
     ("no coinbase", "coinbase", lambda f: block(f.parent, 1_800_000_000, [f.spend(f.coin.value)])),
     ("a coinbase of another height", "coinbase_height", lambda f: block(
@@ -164,8 +166,6 @@ CASES: list[tuple[str, str | type[HeadwaterError], Callable[[Forge], bytes]]] = 
 
 def _spend_again(forge: Forge) -> Transaction:
     """The inputs of a transaction that stands in an earlier block."""
-    import bitcoin.core
-
     for raw in reversed(forge.good):
         for tx in bitcoin.core.CBlock.deserialize(raw).vtx[1:]:
             outpoint = tx.vin[0].prevout
@@ -216,7 +216,7 @@ def test_a_long_length_in_a_short_file_costs_nothing(instance: Instance, forge: 
     path.write_bytes(raw)
     good = _blocks(tmp_path / "good", forge.good)
     _load(instance, good, "long-length")
-    with pytest.raises(SourceError, match="long.bin"):
+    with pytest.raises(SourceError, match=r"long\.bin"):
         _load(instance, [path], "long-length")
 
 

@@ -49,7 +49,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "a run taken away": lambda folder: _file(folder, "activity.*.totals.npy").unlink(),
     "a dictionary cut short": lambda folder: _cut(_file(folder, "txid.slots.*")),
     "a dictionary taken away": lambda folder: _file(folder, "address.slots.*").unlink(),
-    "a manifest of nonsense": lambda folder: (folder / "manifest.json").write_text("{") and None,
+    "a manifest of nonsense": lambda folder: _cut(folder / "manifest.json"),
     "everything taken away": shutil.rmtree,
 }
 

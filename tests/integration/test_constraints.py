@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from api.instance import Instance
+from chain.errors import StoreError
 from chain.store.ledger import LedgerStore
-from chain.store.postgres import connected
+from chain.store.postgres import connected, migrate
 from tests.integration.loaded import load_sample
 
 NAME = "constraints"
 
 
 @pytest.fixture(scope="module")
-def dataset_id(instance: Instance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def dataset_id(instance: Instance, tmp_path_factory: pytest.TempPathFactory) -> int:
     async def prepare() -> int:
         await load_sample(instance, tmp_path_factory.mktemp("blocks"), NAME)
         async with connected(instance.url) as connection:
             return (await LedgerStore(connection).dataset(NAME)).dataset_id
 
-    yield asyncio.run(prepare())
+    return asyncio.run(prepare())
 
 
 def refused(instance: Instance, sql: str, dataset_id: int) -> asyncpg.PostgresError:
@@ -45,9 +45,9 @@ def refused(instance: Instance, sql: str, dataset_id: int) -> asyncpg.PostgresEr
     return asyncio.run(work())
 
 
-COPY_BLOCK = """insert into block select dataset_id, {id}, {height}, {hash}, {parent_height}, {parent_hash}, time, version,
-    merkle_root, bits, nonce, size, first_tx_id, tx_count, inputs_after, outputs_after, outside_after, addresses_after,
-    unclaimed, proof from block where dataset_id = $d and height = 39"""
+COPY_BLOCK = """insert into block select dataset_id, {id}, {height}, {hash}, {parent_height}, {parent_hash}, time,
+    version, merkle_root, bits, nonce, size, first_tx_id, tx_count, inputs_after, outputs_after,
+    outside_after, addresses_after, unclaimed, proof from block where dataset_id = $d and height = 39"""
 
 
 def _block(**changes: str) -> str:
@@ -75,8 +75,8 @@ def test_blocks_form_one_chain(instance: Instance, dataset_id: int, name: str, s
     assert isinstance(refused(instance, sql, dataset_id), asyncpg.IntegrityConstraintViolationError), name
 
 
-TX = """insert into {table} select dataset_id, tx_id + {step}, {block}, index, txid, coinbase, version, lock_time, start,
-    size, base_size, first_input_id, input_count, first_output_id, output_count, fee
+TX = """insert into {table} select dataset_id, tx_id + {step}, {block}, index, txid, coinbase, version, lock_time,
+    start, size, base_size, first_input_id, input_count, first_output_id, output_count, fee
     from tx where dataset_id = $d and tx_id = (select max(tx_id) from tx where dataset_id = $d)"""
 OUTPUT = """insert into {table} select dataset_id, output_id + {step}, {tx}, index, {address}, type, {value}
     from output where dataset_id = $d and output_id = (select max(output_id) from output where dataset_id = $d)"""
@@ -137,9 +137,6 @@ def test_an_outside_output_is_spent_once(instance: Instance, dataset_id: int) ->
 
 
 def test_a_migration_that_was_changed_is_refused(fresh: Instance, tmp_path: Path) -> None:
-    from chain.errors import StoreError
-    from chain.store.postgres import migrate
-
     async def work() -> list[str]:
         async with connected(fresh.url) as connection:
             assert await migrate(connection) == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chain import dictionary
 from chain.dictionary import Slots
 from chain.errors import StoreUnavailable
-from chain.model import ADDRESS_KEY_WIDTH, U8
+from chain.model import ADDRESS_KEY_WIDTH, I64, U8
 
 SEED = 0x1234_5678_9ABC
 KEYS = st.lists(
@@ -31,7 +31,7 @@ def _rows(keys: list[bytes]) -> tuple[U8, U8]:
     return rows, np.array([len(key) for key in keys], np.uint8)
 
 
-def _slots(size: int = 256) -> dictionary.I64:
+def _slots(size: int = 256) -> I64:
     return np.zeros(size, np.int64)
 
 

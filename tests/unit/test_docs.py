@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -25,7 +25,7 @@ def _text(name: str) -> str:
     return (DOCS / name).read_text()
 
 
-def _commands(group: click.Command, path: str = "headwater") -> Iterator[tuple[str, click.Command]]:
+def _commands(group: Any, path: str = "headwater") -> Iterator[tuple[str, Any]]:
     for name, command in getattr(group, "commands", {}).items():
         if hasattr(command, "commands"):
             yield from _commands(command, f"{path} {name}")
