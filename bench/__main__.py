@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("scan", "ingest", "clusters")
+BENCHMARKS = ("scan", "ingest", "hub", "clusters")
 NOTHING_TO_MEASURE = 2
 
 

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from chain.errors import StoreUnavailable
+from chain.arrays import FileNumbers
+from chain.errors import StoreError, StoreUnavailable
 from chain.model import I32, I64, Array, Bool
 
 if TYPE_CHECKING:
-    from chain.columns import ColumnWriter
+    from chain.column_writer import ColumnWriter
 
 SEGMENT_TXS = 1 << 20
 """Transactions that a run may cover: a rollback sorts at most those of one segment again (under a second)."""
@@ -84,13 +85,15 @@ class _Open:
 class ActivityLog:
     """The runs of one dataset, oldest first."""
 
-    def __init__(self, folder: Path, opened: list[_Open]) -> None:
+    def __init__(self, folder: Path, opened: list[_Open], numbers: FileNumbers) -> None:
         self.folder = folder
         self._opened = opened
+        self._numbers = numbers
 
     @classmethod
-    def open(cls, folder: Path, runs: list[Run]) -> ActivityLog:
-        return cls(folder, [_open(folder, run) for run in runs])
+    def open(cls, folder: Path, runs: list[Run], numbers: FileNumbers | None = None) -> ActivityLog:
+        """The runs that a manifest names; only a writer needs `numbers`, for those to come."""
+        return cls(folder, [_open(folder, run) for run in runs], numbers or FileNumbers())
 
     @property
     def runs(self) -> list[Run]:
@@ -130,9 +133,10 @@ class ActivityLog:
         for opened, row in reversed(list(self._rows(address))):
             start, end = int(opened.first[row]), int(opened.first[row + 1])
             end = start + int(np.searchsorted(opened.tx[start:end], before_tx))
-            for at in range(end - 1, max(start, end - (limit - len(found))) - 1, -1):
-                received, spent = opened.moved[at]
-                found.append(Entry(int(opened.tx[at]), int(received), int(spent)))
+            first = max(start, end - (limit - len(found)))
+            moved = np.asarray(opened.moved[first:end])[::-1].tolist()
+            txs = np.asarray(opened.tx[first:end])[::-1].tolist()
+            found += [Entry(tx, received, spent) for tx, (received, spent) in zip(txs, moved, strict=True)]
             if len(found) >= limit:
                 break
         return found
@@ -153,16 +157,13 @@ class ActivityLog:
         same_segment = run.first_tx // SEGMENT_TXS == first // SEGMENT_TXS
         return same_segment and run.last_tx == first and run.last_tx - run.first_tx <= 2 * (end - first)
 
-    def truncate(self, tx_count: int, writer: ColumnWriter) -> None:
-        """Forget the transactions from `tx_count` on; a run that is cut is built again up to there."""
+    def truncate(self, tx_count: int) -> None:
+        """Forget the transactions from `tx_count` on, with the whole run that is cut: `extend` builds it again."""
         while self._opened and self._opened[-1].run.last_tx > tx_count:
-            cut = self._opened.pop().run
-            if cut.first_tx < tx_count:
-                self._opened.append(self._build(cut.first_tx, tx_count, writer))
+            self._opened.pop()
 
     def _build(self, first_tx: int, last_tx: int, writer: ColumnWriter) -> _Open:
-        number = 1 + max((int(p.name.split(".")[1]) for p in self.folder.glob("activity.*")), default=-1)
-        run = Run(number, first_tx, last_tx)
+        run = Run(self._numbers.take(), first_tx, last_tx)
         arrays: tuple[Array, ...] = build(
             writer.array("tx_first_input"), writer.array("input_spends"), writer.array("tx_first_output"),
             writer.array("tx_output_count"), writer.array("output_address"), writer.array("output_value"),
@@ -174,7 +175,8 @@ class ActivityLog:
 
     def _rows(self, address: int) -> Iterator[tuple[_Open, int]]:
         for opened in self._opened:
-            row = int(np.searchsorted(opened.address, address))
+            # a key of another type than the array's would copy the whole array
+            row = int(np.searchsorted(opened.address, np.int32(address)))
             if row < len(opened.address) and opened.address[row] == address:
                 yield opened, row
 
@@ -195,7 +197,7 @@ def _save(path: Path, array: Array) -> None:
             handle.flush()
             os.fsync(handle.fileno())
     except OSError as error:
-        raise StoreUnavailable(f"cannot write {path}: {error}") from error
+        raise StoreUnavailable(f"cannot write {path}: {error.strerror}") from error
 
 
 def _load(path: Path) -> Array:

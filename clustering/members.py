@@ -42,7 +42,7 @@ class Members:
 
     def row(self, label: int) -> int:
         """The row of the cluster `label`; NotFound where no cluster has that label."""
-        row = int(np.searchsorted(self.keys, label))
+        row = int(np.searchsorted(self.keys, np.int32(label)))
         if row == len(self.keys) or int(self.keys[row]) != label:
             raise NotFound(f"no cluster is labelled {label}")
         return row

@@ -204,7 +204,7 @@ def members_page(chain: str, found: Found, start: Place | None, limit: int) -> t
         first = 0
         if after is not None:
             _, last = find_handle([view], Handle(view.name, found.clustering.basis.level, after[0], None))
-            first = int(np.searchsorted(found.members, last, side="right"))
+            first = int(np.searchsorted(found.members, np.int32(last), side="right"))
         rows = found.members[first : first + count].tolist()
         items = [_member(view, address, found.moment) for address in rows]
         more = first + count < len(found.members)
