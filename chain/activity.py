@@ -18,11 +18,11 @@ import numpy as np
 from numba import njit
 
 from chain.arrays import FileNumbers
-from chain.errors import StoreError, StoreUnavailable
+from chain.errors import StoreUnavailable
 from chain.model import I32, I64, Array, Bool
 
 if TYPE_CHECKING:
-    from chain.column_writer import ColumnWriter
+    from chain.columns import ColumnWriter
 
 SEGMENT_TXS = 1 << 20
 """Transactions that a run may cover: a rollback sorts at most those of one segment again (under a second)."""

@@ -105,7 +105,7 @@ def test_runs_answer_as_a_plain_reading_does(
         for end in [*sorted(min(step, total) for step in steps), total]:
             log.extend(end, ledger)  # type: ignore[arg-type]
         cut = min(cut, total)
-        log.truncate(cut, ledger)  # type: ignore[arg-type]
+        log.truncate(cut)
         log.extend(total, ledger)  # type: ignore[arg-type]
         assert [run.first_tx for run in log.runs] == [0, *(run.last_tx for run in log.runs[:-1])]
         again = ActivityLog.open(log.folder, log.runs)
