@@ -16,7 +16,7 @@ import asyncpg
 from api.answers.view import DatasetView, coverage_of
 from api.clusterings import current_clustering, open_clustering
 from chain.columns import Columns
-from chain.errors import HeadwaterError, LimitExceeded, NotFound, StoreBusy
+from chain.errors import HeadwaterError, LimitExceeded, NotFound, StoreBusy, StoreError
 from chain.load import columns_folder, open_writer
 from chain.store.answers import AnswerStore, State, reading
 from chain.store.dataset import Dataset
@@ -72,8 +72,8 @@ async def _open_columns(url: str, home: Path, dataset: Dataset) -> Columns:
         manifest = columns.manifest
         if (manifest.epoch, manifest.counts["tx"]) == (dataset.epoch, dataset.counts["tx"]):
             return columns
-    except NotFound:
-        pass
+    except (NotFound, StoreError):
+        pass  # never made, or damaged: the writer makes them from Postgres
     await asyncio.to_thread(asyncio.run, _catch_up(url, home, dataset.name))
     return await asyncio.to_thread(Columns.open, folder)
 

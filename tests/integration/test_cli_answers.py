@@ -203,6 +203,12 @@ def test_status_in_every_format(types: Types) -> None:
     assert json.loads(out) == body
 
 
+def test_damaged_columns_are_made_again_from_the_database(types: Types, loaded: tuple[Instance, Sample]) -> None:
+    before = asked(types, "cluster", "show", key(loaded, "sale", 0))
+    (loaded[0].home / "columns" / "btc" / "manifest.json").write_text("{")
+    assert asked(types, "cluster", "show", key(loaded, "sale", 0)) == before
+
+
 def test_update_says_what_is_new_and_nothing_the_second_time(types: Types) -> None:
     (first,) = asked(types, "cluster", "update", "--dataset", "btc")
     assert (first["new"], first["transactions"]) == (False, 0)
