@@ -353,8 +353,11 @@ class ColumnWriter:
         for spec in BITCOIN_ARRAYS:
             self.disk[spec.name].truncate(counts[spec.rows], self.published.counts[spec.rows])
         self.counts = dict(counts)
-        dictionary.drop_from(self.slots["txid"].ids, counts["tx"])
-        dictionary.drop_from(self.slots["address"].ids, counts["address"])
+        for name, rows in (("txid", "tx"), ("address", "address")):
+            if counts[rows] < self.published.counts[rows]:  # readers look these up: they keep the table of before
+                path = self.folder / f"{name}.slots.{self.numbers.take()}"
+                self.slots[name] = self.slots[name].copied(path)
+            dictionary.drop_from(self.slots[name].ids, counts[rows])
         self.activity.truncate(counts["tx"])
         if epoch is not None:
             self.published = replace(self.published, epoch=epoch)

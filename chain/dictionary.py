@@ -5,12 +5,14 @@ each slot an id + 1, or 0 where it is empty. Ids are only ever added in rising o
 leaves exactly the table that stood before n was added: that is how a rollback and a crash are undone.
 A key may have several ids (BIP 30: two transactions with one txid); the greatest below a limit is found.
 
-The table may run ahead of what is committed: a reader skips every id that it does not know yet.
+The table may run ahead of what is committed: a reader skips every id that it does not know yet. A rollback of ids that
+readers know goes on in a copy of the file, and leaves theirs as it was.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,16 @@ class Slots:
             path.unlink(missing_ok=True)
             raise StoreUnavailable(f"no room for {path.name} ({size * 8} bytes): {error}") from error
         return cls(path, writable=True)
+
+    def copied(self, path: Path) -> Slots:
+        """The same table in another file."""
+        self.flush()
+        try:
+            shutil.copyfile(self.path, path)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise StoreUnavailable(f"no room for {path.name}: {error}") from error
+        return Slots(path, writable=True)
 
     def must_grow(self, keys: int) -> bool:
         return keys > FULLEST * len(self.ids)

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from api.answers.view import InvalidParameter
 from api.cli import chain, cluster, columns, config, db, ingest, service, tx
 from api.cli.output import stderr
 from chain.errors import AddressError, HeadwaterError
@@ -40,6 +41,9 @@ def main() -> None:
     except AddressError as error:
         place = "" if error.position is None else f" (character {error.position + 1})"
         stderr.print(f"error: {error}{place}", markup=False, soft_wrap=True)
+        sys.exit(EXIT_USAGE)
+    except InvalidParameter as error:
+        stderr.print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(EXIT_USAGE)
     except HeadwaterError as error:
         stderr.print(f"error: {error}", markup=False, soft_wrap=True)

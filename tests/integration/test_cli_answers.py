@@ -163,7 +163,7 @@ def test_never_seen_is_an_answer_that_says_as_of_when(types: Types) -> None:
 
 def test_a_height_that_a_dataset_does_not_reach_is_not_covered(types: Types, loaded: tuple[Instance, Sample]) -> None:
     code, _, err = types("cluster", "show", key(loaded, "sale", 0), "--as-of", 40)
-    assert code == 1
+    assert code == 2
     assert "btc: as of 40 is beyond its tip at height 39" in err
 
 
@@ -173,10 +173,10 @@ def test_a_height_that_a_dataset_does_not_reach_is_not_covered(types: Types, loa
         (("cluster", "show", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5"), 2, "(character "),
         (("cluster", "show", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb"), 2, "checksum"),
         (("cluster", "show", NEVER, "--as-of", "-1"), 2, "--as-of"),
-        (("cluster", "show", NEVER, "--level", "L1"), 1, "L0 is the only one"),
+        (("cluster", "show", NEVER, "--level", "L1"), 2, "L0 is the only one"),
         (("cluster", "show", NEVER, "--chain", "eth"), 1, "no such chain"),
         (("cluster", "show", NEVER, "--dataset", "none"), 1, "no such dataset"),
-        (("tx", "show", "btc", "xyz"), 1, "64 hex digits"),
+        (("tx", "show", "btc", "xyz"), 2, "64 hex digits"),
         (("tx", "show", "btc", "00" * 32), 1, "no such transaction"),
         (("chain", "status", "--dataset", "none"), 1, "no dataset 'none'"),
     ],

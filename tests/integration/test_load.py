@@ -117,10 +117,12 @@ def test_a_reorganisation_ends_where_a_fresh_load_of_the_new_chain_does(
     folder = columns_folder(instance.home, name)
     reader = Columns.open(folder)
     before = {array: rows.tobytes() for array, rows in reader.arrays.items()}
+    every_tx = np.arange(reader.tx_count)
     report = chain_of(instance, tmp_path, name, fork)
     assert (report.rolled_back, report.tip_height) == (depth, 41)
     assert state(instance, name) == state(instance, f"fresh-{depth}")
     assert {array: rows.tobytes() for array, rows in reader.arrays.items()} == before
+    assert (reader.find_txids(reader.tx_txid) == every_tx).all(), "what was taken out is still found by who had it"
 
 
 def test_links_of_replaced_blocks_are_retired_by_durable_names(instance: Instance, tmp_path: Path) -> None:
