@@ -51,6 +51,7 @@ def create_app(instance: Instance | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # its page loads scripts from elsewhere, which an office without a network does not have
         redoc_url=None,
     )
     problems.install(app)

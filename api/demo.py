@@ -88,7 +88,7 @@ async def demo(settings: Settings, say: Say) -> None:
     address = codec.encode(sample.wallet("sale").keys[0], REGTEST)
     say(f"  .venv/bin/headwater cluster show {address}")
     say("  .venv/bin/headwater chain status")
-    say(f"  make serve, then http://{settings.host}:{settings.port}/docs and")
+    say(f"  make serve, then http://{settings.host}:{settings.port}/v1/health and")
     say(f"  http://{settings.host}:{settings.port}/v1/btc/addresses/{address}")
     say(f"Done in {time.monotonic() - started:.1f} s")
 

@@ -24,7 +24,7 @@ def serve(
     instance = run(open_instance(chosen))
     address, number = host or chosen.host, chosen.port if port is None else port
     stderr.print(
-        f"Headwater answers at http://{address}:{number}/v1 (docs at /docs); Ctrl-C ends it",
+        f"Headwater answers at http://{address}:{number}/v1 (described at /openapi.json); Ctrl-C ends it",
         markup=False,
         soft_wrap=True,
     )
