@@ -23,7 +23,7 @@ from api.instance import Instance, open_instance
 from bench.chain import ChainMaker
 from chain.bitcoin.files import BlockFiles
 from chain.bitcoin.network import REGTEST
-from chain.columns import ColumnWriter
+from chain.column_writer import ColumnWriter
 from chain.ledger import LaidRows, lay
 from chain.load import columns_folder, load_chain
 from chain.settings import Settings
@@ -124,7 +124,7 @@ async def _laid(store: LedgerStore, dataset: Dataset, home: Path, path: Path) ->
 def _streams(dataset: Dataset, rows: LaidRows) -> list[tuple[str, bytes]]:
     """Every COPY of a batch, with its table (one leaf of each wide table is enough here)."""
     streams = [(table, encode(fields)) for table, fields in narrow_tables(dataset, rows) if len(fields[0])]
-    for table, _, fields, _ in wide_tables(dataset, rows, 1, 1):
+    for table, _, fields in wide_tables(dataset, rows):
         if len(fields[0]):
             streams.append((f"{table}_{dataset.dataset_id}_0", encode(fields)))
     return streams

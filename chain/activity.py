@@ -18,11 +18,11 @@ import numpy as np
 from numba import njit
 
 from chain.arrays import FileNumbers
-from chain.errors import StoreUnavailable
+from chain.errors import StoreError, StoreUnavailable
 from chain.model import I32, I64, Array, Bool
 
 if TYPE_CHECKING:
-    from chain.columns import ColumnWriter
+    from chain.column_writer import ColumnWriter
 
 SEGMENT_TXS = 1 << 20
 """Transactions that a run may cover: a rollback sorts at most those of one segment again (under a second)."""
@@ -201,7 +201,10 @@ def _save(path: Path, array: Array) -> None:
 
 
 def _load(path: Path) -> Array:
-    array: Array = np.load(path, mmap_mode="r")
+    try:
+        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise StoreError(f"{path} is damaged: {error}") from error
     return array
 
 

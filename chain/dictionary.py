@@ -5,20 +5,20 @@ each slot an id + 1, or 0 where it is empty. Ids are only ever added in rising o
 leaves exactly the table that stood before n was added: that is how a rollback and a crash are undone.
 A key may have several ids (BIP 30: two transactions with one txid); the greatest below a limit is found.
 
-The table may run ahead of what is committed: a reader skips every id that it does not know yet. A rollback of ids that
-readers know goes on in a copy of the file, and leaves theirs as it was.
+The table may run ahead of what is committed: a reader skips every id that it does not know yet. A rollback takes ids
+out under the eyes of readers that pinned the rows of before; `drops` counts that, and such a reader looks through the
+keys from `floor` on itself.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 from numba import njit
 
-from chain.errors import StoreUnavailable
+from chain.errors import StoreError, StoreUnavailable
 from chain.model import I32, I64, U8
 
 SMALLEST = 1 << 16
@@ -27,56 +27,68 @@ SMALLEST = 1 << 16
 FULLEST = 0.6
 """Share of slots in use at which the table is doubled: linear probing looks at 2 slots for a hit then."""
 
+NEW_TABLE = 0.45
+"""Share of slots in use that a new table is made for at most: doubling a full table gives 0.3."""
+
+HEADER = 8
+"""Words before the slots; the first two are `drops` and `floor`."""
+
+_NO_FLOOR = 1 << 62
+
 _FNV_PRIME = 0x100000001B3
 """Prime of the 64-bit FNV-1a hash (Fowler, Noll, Vo); the seed of a folder stands for its offset basis."""
 
 
 class Slots:
-    """The slot file of one dictionary; `ids` is the mapped array (int64)."""
+    """The slot file of one dictionary; `ids` is the mapped array (int64). StoreError where the file is cut short."""
 
     def __init__(self, path: Path, *, writable: bool) -> None:
         self.path = path
-        self.ids: I64 = np.memmap(path, np.int64, "r+" if writable else "r")
+        size = path.stat().st_size // 8 - HEADER
+        if size < SMALLEST or size & (size - 1):
+            raise StoreError(f"{path} is damaged: {size} slots are no power of two")
+        self._words = np.memmap(path, np.int64, "r+" if writable else "r", shape=(size + HEADER,))
+        self.ids: I64 = np.asarray(self._words)[HEADER:]
 
     @classmethod
     def create(cls, path: Path, size: int) -> Slots:
         """An empty table of `size` slots (a power of two); its room on disk is taken now."""
         try:
             with open(path, "wb") as handle:
-                os.posix_fallocate(handle.fileno(), 0, size * 8)
+                os.posix_fallocate(handle.fileno(), 0, (size + HEADER) * 8)
         except OSError as error:
             path.unlink(missing_ok=True)
-            raise StoreUnavailable(f"no room for {path.name} ({size * 8} bytes): {error}") from error
-        return cls(path, writable=True)
+            raise StoreUnavailable(f"no room for {path} ({size * 8} bytes): {error.strerror}") from error
+        slots = cls(path, writable=True)
+        slots._words[1] = _NO_FLOOR
+        return slots
 
-    def copied(self, path: Path) -> Slots:
-        """The same table in another file."""
-        self.flush()
-        try:
-            shutil.copyfile(self.path, path)
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            raise StoreUnavailable(f"no room for {path.name}: {error}") from error
-        return Slots(path, writable=True)
+    @property
+    def drops(self) -> int:
+        """How often ids were taken out that a reader may have known."""
+        return int(self._words[0])
+
+    @property
+    def floor(self) -> int:
+        """The least id that was ever taken out so."""
+        return int(self._words[1])
+
+    def note_drop(self, first: int) -> None:
+        """To be said before ids from `first` on, which readers may know, are taken out."""
+        self._words[1] = min(self.floor, first)
+        self._words[0] = self.drops + 1
 
     def must_grow(self, keys: int) -> bool:
         return keys > FULLEST * len(self.ids)
 
     def flush(self) -> None:
-        if isinstance(self.ids, np.memmap):
-            self.ids.flush()
-
-
-def is_whole(path: Path) -> bool:
-    """Whether a slot file is there and of a size that `Slots.create` makes."""
-    size = path.stat().st_size // 8 if path.exists() else 0
-    return size >= SMALLEST and size & (size - 1) == 0
+        self._words.flush()
 
 
 def slots_for(keys: int) -> int:
-    """Size of a table that `keys` keys fill at most by half of `FULLEST`."""
+    """Size of a table that `keys` keys fill to `NEW_TABLE` at most."""
     size = SMALLEST
-    while keys > FULLEST / 2 * size:
+    while keys > NEW_TABLE * size:
         size *= 2
     return size
 
@@ -111,6 +123,17 @@ def drop_from(slots: I64, first: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def _remove(slots: I64, hashed: int, old_id: int) -> None:
+    mask = len(slots) - 1
+    slot = hashed & mask
+    while slots[slot] != 0:
+        if slots[slot] == old_id + 1:
+            slots[slot] = 0
+            return
+        slot = (slot + 1) & mask
+
+
+@njit(cache=True, nogil=True)
 def _add(slots: I64, hashed: int, new_id: int) -> None:
     mask = len(slots) - 1
     slot = hashed & mask
@@ -124,6 +147,16 @@ def add_txids(slots: I64, seed: int, txids: U8, first: int) -> None:
     """Give `txids` [n, 32] the ids from `first` on."""
     for i in range(len(txids)):
         _add(slots, _hash(txids[i], 32, seed), first + i)
+
+
+@njit(cache=True, nogil=True)
+def remove_txids(slots: I64, seed: int, txids: U8, first: int) -> None:
+    """Take out the ids from `first` on, the last ones of the table: those of `txids` [n, 32].
+
+    In falling order: the way to an id leads past ids below it alone, which still stand then.
+    """
+    for i in range(len(txids) - 1, -1, -1):
+        _remove(slots, _hash(txids[i], 32, seed), first + i)
 
 
 @njit(cache=True, nogil=True)
@@ -218,6 +251,14 @@ def readd_addresses(slots: I64, seed: int, starts: I64, blob: U8, first: int) ->
     for i in range(first, len(starts)):
         end = starts[i + 1] if i + 1 < len(starts) else len(blob)
         _add(slots, _hash(blob[starts[i] : end], end - starts[i], seed), i)
+
+
+@njit(cache=True, nogil=True)
+def remove_addresses(slots: I64, seed: int, starts: I64, blob: U8, first: int) -> None:
+    """Take out the ids from `first` on, the last ones of the table, in falling order."""
+    for i in range(len(starts) - 1, first - 1, -1):
+        end = starts[i + 1] if i + 1 < len(starts) else len(blob)
+        _remove(slots, _hash(blob[starts[i] : end], end - starts[i], seed), i)
 
 
 @njit(cache=True, nogil=True)

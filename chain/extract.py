@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from chain import dictionary
 from chain.bitcoin.network import Network
-from chain.columns import ColumnWriter
+from chain.column_writer import ColumnWriter
 from chain.errors import MalformedData
 from chain.model import ADDRESS_KEY_WIDTH, I64, U8, UNKNOWN, Array, BlockBatch, OutputType, Proof, hash_text
 from chain.store.dataset import Dataset

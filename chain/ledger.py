@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from chain import dictionary
+from chain.bitcoin.checks import NONE, first_repeat
 from chain.bitcoin.network import Network
 from chain.bitcoin.verify import verify_prevouts, verify_values
-from chain.columns import ColumnWriter
+from chain.column_writer import ColumnWriter
 from chain.errors import IntegrityError, LimitExceeded
 from chain.model import I32, I64, U8, UNKNOWN, Array, BlockBatch, Bool, hash_text
 
@@ -38,6 +39,7 @@ class LaidRows:
     output_tx: I64
     """Per output row, outside ones included (-1)."""
     output_index: I64
+    """Place in the transaction; -1 for an outside output, whose index any 32-bit number can be."""
     input_tx: I64
     input_index: I64
     address_key: U8
@@ -73,7 +75,7 @@ def lay(batch: BlockBatch, writer: ColumnWriter, network: Network, *, outside: b
         _refuse_missing(batch, int(np.flatnonzero(prev < 0)[0]))
     place = _Places.of(batch, prev, before)
     spends = _find_outputs(batch, writer, prev, place)
-    _refuse_double_spends(batch, writer, spends)
+    _refuse_double_spends(batch, writer, spends, within=not whole)
 
     value = place.gather(batch.output_value, batch.prevout_value)
     kind = place.gather(batch.output_type, batch.prevout_type)
@@ -178,9 +180,8 @@ class _Places:
         return tx
 
     def row_index(self, batch: BlockBatch) -> I64:
-        index = np.zeros(self.rows, np.int64)
+        index = np.full(self.rows, UNKNOWN, np.int64)
         index[self.own_row] = np.arange(batch.output_count) - batch.tx_first_output[self.own_tx]
-        index[self.outside_row[self.is_outside]] = batch.input_prev_index[self.is_outside]
         return index
 
     def counts_after(self, batch: BlockBatch, before: dict[str, int], fresh: I64) -> dict[str, I64]:
@@ -204,7 +205,7 @@ def _owner(first: I64) -> I64:
 
 def _find_parents(batch: BlockBatch, writer: ColumnWriter) -> I64:
     """The transaction that each input spends from, -1 where the dataset does not hold it; only earlier ones."""
-    base, seed = writer.counts["tx"], writer.published.seed
+    base, seed = writer.counts["tx"], writer.seed
     slots = writer.slots["txid"].ids
     dictionary.add_txids(slots, seed, batch.txid, base)
     limit = _owner(batch.tx_first_input) + base
@@ -236,7 +237,7 @@ def _at(stored: Array, fresh: Array, ids: I64) -> I64:
 
 def _find_addresses(writer: ColumnWriter, key: U8, key_size: U8) -> tuple[I32, I64]:
     return dictionary.add_addresses(  # type: ignore[no-any-return]
-        writer.slots["address"].ids, writer.published.seed,
+        writer.slots["address"].ids, writer.seed,
         writer.array("address_start"), writer.array("address_bytes"), key, key_size,
     )  # fmt: skip
 
@@ -265,7 +266,12 @@ def _verify_stated(
     verify_prevouts(batch, prevout_value, key, size)
 
 
-def _refuse_double_spends(batch: BlockBatch, writer: ColumnWriter, spends: I64) -> None:
+def _refuse_double_spends(batch: BlockBatch, writer: ColumnWriter, spends: I64, *, within: bool) -> None:
+    """`double_spend`; `within`: the batch was put together of several that were verified each by itself."""
+    if within:
+        _, later = first_repeat(spends.reshape(-1, 1))
+        if later != NONE:
+            _refuse_input(batch, later, "double_spend", "another transaction of the dataset spends it too")
     old = np.flatnonzero(spends < writer.counts["output"])
     spent = writer.spent[spends[old]]
     if bool(spent.any()):

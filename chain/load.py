@@ -4,7 +4,9 @@
                (a worker thread)      (Postgres) (columns)
 
 While one batch is being committed the next is read and laid. A batch is in Postgres whole or not at all, with the
-cursor in the same transaction; a load that was cut off anywhere goes on where the cursor stands.
+cursor in the same transaction; a load that was cut off anywhere goes on where the cursor stands. A reorganisation is
+one transaction from the fork to above the old tip, so nobody sees a shorter chain, and a branch of more work that
+proves invalid takes nothing out.
 """
 
 from __future__ import annotations
@@ -14,29 +16,27 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
 
 from chain import extract, faults
 from chain.bitcoin.verify import verify_blocks, verify_links
-from chain.columns import Columns, ColumnWriter
-from chain.errors import HeadwaterError, IntegrityError, StoreBusy, StoreError
+from chain.column_writer import ColumnWriter
+from chain.errors import HeadwaterError, IntegrityError, StoreError
+from chain.follow import columns_folder, follow, open_columns, open_writer, rebuild_columns
 from chain.ledger import LaidRows, lay
-from chain.model import BlockBatch
+from chain.model import BlockBatch, hash_text
 from chain.source import ChainSource, ExtractSource, Reject, Tip
 from chain.store.dataset import Dataset
 from chain.store.ledger import LedgerStore
 from chain.store.postgres import LOST, Connection, available
+from chain.threads import in_thread, patiently, to_the_end
+
+__all__ = [
+    "LoadReport", "columns_folder", "load_chain", "load_extract", "open_columns", "open_writer", "rebuild_columns",
+]  # fmt: skip
 
 PUBLISH_SECONDS = 10
 """Columns are published at least so often during a long load; what is not is read from Postgres after a crash."""
-
-CATCH_UP_TXS = 500_000
-"""Transactions read back from Postgres at a time."""
-
-T = TypeVar("T")
 
 Progress = Callable[[int, int | None], None]
 """Called with the height reached and the height aimed at."""
@@ -64,10 +64,6 @@ class LoadReport:
     rejects: list[Reject] = field(default_factory=list)
 
 
-def columns_folder(home: Path, dataset: str) -> Path:
-    return home / "columns" / dataset
-
-
 async def load_chain(
     connection: Connection,
     home: Path,
@@ -83,145 +79,14 @@ async def load_chain(
     `anchor_height` declares the first block of an empty dataset; None means genesis. Raises IntegrityError (a named
     check; nothing of the batch is stored), SourceError, StoreError.
     """
-    with available("the database went away during the load"):
-        return await _load_chain(LedgerStore(connection), home, source, name, anchor_height, last_height, progress)
-
-
-async def _load_chain(
-    store: LedgerStore,
-    home: Path,
-    source: ChainSource,
-    name: str,
-    anchor_height: int | None,
-    last_height: int | None,
-    progress: Progress,
-) -> LoadReport:
     started = time.monotonic()
-    dataset = await store.open_dataset(name, "btc", source.network, "full", anchor_height or 0)
-    await store.lock_writer(dataset)
-    dataset = await store.dataset(name)
-    report = LoadReport(name, dataset.network, dataset.kind, None if dataset.tip is None else dataset.tip.height)
-    if dataset.tip is not None and anchor_height is not None and anchor_height > dataset.tip.height + 1:
-        raise StoreError(f"dataset {name} ends at height {dataset.tip.height}; it cannot go on at {anchor_height}")
-    with await open_writer(store, dataset, home) as writer:
-        source.connect(dataset.tip, dataset.anchor_height)
-        dataset = await _follow_reorganisation(store, dataset, writer, source, report)
-        first = dataset.anchor_height or 0 if dataset.tip is None else dataset.tip.height + 1
-        goal = source.tip()
-        aim = last_height if goal is None else goal.height if last_height is None else min(last_height, goal.height)
-        async with _settled(store, name, writer):
-            batches = source.batches(first, last_height)
-            await _load_batches(store, dataset, writer, batches, report, progress, aim)
-    dataset = await store.dataset(name)
-    report.tip_height = None if dataset.tip is None else dataset.tip.height
-    report.tip_hash = None if dataset.tip is None else dataset.tip.hash[::-1].hex()
-    report.rejects = source.rejects
-    report.seconds = time.monotonic() - started
-    return report
-
-
-async def _load_batches(
-    store: LedgerStore,
-    dataset: Dataset,
-    writer: ColumnWriter,
-    batches: Iterator[BlockBatch],
-    report: LoadReport,
-    progress: Progress,
-    aim: int | None,
-) -> None:
-    outside = bool(dataset.anchor_height)
-    parent = dataset.tip
-    pid = store.connection.get_server_pid()
-    commit: asyncio.Task[None] | None = None
-    published = time.monotonic()
-    try:
-        while True:
-            tip_before = parent
-            staged = await _in_thread(_stage_next, batches, writer, dataset, tip_before, outside)
-            if commit is not None:
-                await commit
-                commit = None
-            if staged is None:
-                break
-            rows, parent = staged
-            faults.reach("after_stage", pid)
-            if time.monotonic() - published > PUBLISH_SECONDS and tip_before is not None:
-                await _publish_committed(store, dataset, writer)
-                published = time.monotonic()
-            commit = asyncio.create_task(store.commit(dataset, rows, parent))
-            _count(report, rows)
-            progress(parent.height, aim)
-            await asyncio.sleep(0)
-    finally:
-        if commit is not None:
-            await commit
-
-
-def _stage_next(
-    batches: Iterator[BlockBatch], writer: ColumnWriter, dataset: Dataset, parent: Tip | None, outside: bool
-) -> tuple[LaidRows, Tip] | None:
-    batch = next(batches, None)
-    if batch is None:
-        return None
-    verify_blocks(batch, dataset.params)
-    verify_links(batch, parent)
-    rows = lay(batch, writer, dataset.params, outside=outside, whole=True)
-    writer.stage(rows.columns, in_dictionaries=True)
-    return rows, Tip(int(batch.block_height[-1]), bytes(batch.block_hash[-1]))
-
-
-def _count(report: LoadReport, rows: LaidRows) -> None:
-    report.blocks += rows.batch.block_count
-    report.transactions += rows.batch.tx_count
-    report.inputs += rows.batch.input_count
-    report.outputs += rows.batch.output_count
-    report.outside_outputs += len(rows.columns["outside_output"])
-
-
-async def _publish_committed(store: LedgerStore, dataset: Dataset, writer: ColumnWriter) -> None:
-    """Publish up to the cursor; rows staged behind it stay staged."""
-    now = await store.dataset(dataset.name)
-    await _in_thread(partial(writer.publish, now.tip, now.counts, clean=False))
-
-
-async def _follow_reorganisation(
-    store: LedgerStore, dataset: Dataset, writer: ColumnWriter, source: ChainSource, report: LoadReport
-) -> Dataset:
-    """Take out the blocks that the source's higher chain has replaced, once its first blocks were verified."""
-    tip, goal = dataset.tip, source.tip()
-    if tip is None or goal is None or goal.height <= tip.height:
-        return dataset  # a lower tip is a node that is behind, not a reorganisation
-    fork = await _fork_point(store, dataset, source, tip)
-    if fork == tip:
-        return dataset
-    for batch in islice(source.batches(fork.height + 1, None), 1):
-        verify_blocks(batch, dataset.params)
-        verify_links(batch, fork)
-    report.rolled_back = tip.height - fork.height
-    return await roll_back(store, dataset, writer, fork.height)
-
-
-async def _fork_point(store: LedgerStore, dataset: Dataset, source: ChainSource, tip: Tip) -> Tip:
-    """The highest block that the dataset and the source's chain share. IntegrityError where none is known."""
-    for height in range(tip.height, (dataset.anchor_height or 0) - 1, -1):
-        stored = await store.block_hash_at(dataset, height)
-        theirs = source.hash_at(height)
-        if theirs is None:
-            detail = "the source does not reach back to a block that the dataset has"
-            raise IntegrityError("parent", f"height {height + 1}", detail)
-        if stored is not None and stored == theirs:
-            return Tip(height, stored)
-    raise StoreError(f"the source's chain shares no block with dataset {dataset.name}, down to its anchor")
-
-
-async def roll_back(store: LedgerStore, dataset: Dataset, writer: ColumnWriter, height: int) -> Dataset:
-    """Remove the blocks above `height` from a full dataset, in Postgres and then in the columns."""
-    pid = store.connection.get_server_pid()
-    faults.reach("during_rollback", pid)
-    dataset = await store.rollback(dataset, height - (dataset.anchor_height or 0))
-    faults.reach("after_rollback", pid)
-    await _follow(store, dataset, writer)
-    return dataset
+    with available("the database went away during the load"):
+        store = LedgerStore(connection)
+        dataset = await store.open_dataset(name, "btc", source.network, "full", anchor_height or 0)
+        async with _writing(store, dataset, home, progress) as load:
+            load.check_anchor(anchor_height)
+            await _load_chain(load, source, last_height)
+        return await load.finish(source.rejects, started)
 
 
 async def load_extract(
@@ -232,132 +97,220 @@ async def load_extract(
     *,
     progress: Progress = lambda at, goal: None,
 ) -> LoadReport:
-    """Add what the source has to an extract and lay it again in chain order, in one transaction."""
-    with available("the database went away during the load"):
-        return await _load_extract(LedgerStore(connection), home, source, name, progress)
+    """Add what the source has to an extract and lay it again in chain order, in one transaction.
 
-
-async def _load_extract(
-    store: LedgerStore, home: Path, source: ExtractSource, name: str, progress: Progress
-) -> LoadReport:
+    All of it is in memory at once, several times over: sources bound what they read (chain/bitcoin/etl.py).
+    """
     started = time.monotonic()
-    dataset = await store.open_dataset(name, "btc", source.network, "extract", None)
-    await store.lock_writer(dataset)
-    dataset = await store.dataset(name)
-    report = LoadReport(name, dataset.network, dataset.kind)
-    with await open_writer(store, dataset, home) as writer:
-        batches = []
-        for batch in source.all_batches():
-            verify_blocks(batch, dataset.params)
-            batches.append(batch)
-            progress(sum(each.tx_count for each in batches), None)
-        if dataset.counts["tx"]:
-            batches.insert(0, await extract.stored_batch(store, dataset, writer))
-        if batches:
-            merged = extract.merge(batches, source.network)
-            async with _settled(store, name, writer):
-                await _lay_again(store, dataset, writer, merged, report)
-            for total, row in (("blocks", "block"), ("transactions", "tx"), ("inputs", "input")):
-                setattr(report, total, getattr(report, total) - dataset.counts[row])
-            report.outputs -= dataset.counts["output"] - dataset.counts["outside"]
-            report.outside_outputs -= dataset.counts["outside"]
-    dataset = await store.dataset(name)
-    report.tip_height = None if dataset.tip is None else dataset.tip.height
-    report.tip_hash = None if dataset.tip is None else dataset.tip.hash[::-1].hex()
-    report.rejects = source.rejects
-    report.seconds = time.monotonic() - started
-    return report
+    with available("the database went away during the load"):
+        store = LedgerStore(connection)
+        dataset = await store.open_dataset(name, "btc", source.network, "extract", None)
+        async with _writing(store, dataset, home, progress) as load:
+            await _load_extract(load, source)
+        return await load.finish(source.rejects, started)
 
 
-async def _lay_again(
-    store: LedgerStore, dataset: Dataset, writer: ColumnWriter, merged: BlockBatch, report: LoadReport
-) -> None:
-    if writer.counts["tx"]:
-        writer.truncate(dict.fromkeys(writer.counts, 0), dataset.epoch + 1)
-    rows = await _in_thread(partial(lay, merged, writer, dataset.params, outside=True, whole=False))
-    writer.stage(rows.columns, in_dictionaries=True)
-    pid = store.connection.get_server_pid()
-    async with store.connection.transaction():
-        if dataset.counts["tx"]:
-            dataset = await store.rollback(dataset, -1)
-        faults.reach("during_rollback", pid)
-        height = int(merged.block_height[-1])
-        await store.commit(dataset, rows, Tip(height, bytes(merged.block_hash[-1])) if height >= 0 else None)
-    _count(report, rows)
+@dataclass(slots=True)
+class _Load:
+    """A load at work on one dataset."""
 
+    store: LedgerStore
+    dataset: Dataset
+    writer: ColumnWriter
+    report: LoadReport
+    progress: Progress
+    published: float
 
-async def open_writer(store: LedgerStore, dataset: Dataset, home: Path) -> ColumnWriter:
-    """The writer of a dataset's columns, caught up with Postgres."""
-    writer = ColumnWriter(columns_folder(home, dataset.name), await store.database_id(), dataset.name, dataset.epoch)
-    try:
-        await _follow(store, dataset, writer)
-    except BaseException:
-        writer.close()
-        raise
-    return writer
+    @property
+    def backend(self) -> int:
+        return self.store.connection.get_server_pid()
 
+    def check_anchor(self, declared: int | None) -> None:
+        tip = self.dataset.tip
+        if tip is not None and declared is not None and declared > tip.height + 1:
+            where = f"dataset {self.dataset.name} ends at height {tip.height}"
+            raise StoreError(f"{where}; it cannot go on at {declared}")
 
-async def _follow(store: LedgerStore, dataset: Dataset, writer: ColumnWriter) -> None:
-    """Bring the columns to the cursor: fall back over what was rolled back since, read what is new, publish."""
-    if writer.published.epoch != dataset.epoch:
-        least = await store.fallback(dataset, writer.published.epoch) or dict.fromkeys(dataset.counts, 0)
-        writer.fall_back(least, dataset.epoch)
-    writer.fall_back(dataset.counts, dataset.epoch)  # staged rows that were never committed
-    if writer.counts["tx"] < dataset.counts["tx"]:
-        first = writer.row_counts()
-        for block_id in await store.catch_up_blocks(dataset, first["block"], CATCH_UP_TXS):
-            last, _ = await store.counts_at(dataset, block_id)
-            rows = await store.read_rows(dataset, first, last, writer.counts["address_byte"])
-            writer.stage(rows, in_dictionaries=False)
-            first = last
-    writer.publish(dataset.tip, dataset.counts, clean=True)
+    def count(self, rows: LaidRows) -> None:
+        self.report.blocks += rows.batch.block_count
+        self.report.transactions += rows.batch.tx_count
+        self.report.inputs += rows.batch.input_count
+        self.report.outputs += rows.batch.output_count
+        self.report.outside_outputs += len(rows.columns["outside_output"])
+
+    async def finish(self, rejects: list[Reject], started: float) -> LoadReport:
+        tip = (await self.store.dataset(self.dataset.name)).tip
+        self.report.tip_height = None if tip is None else tip.height
+        self.report.tip_hash = None if tip is None else hash_text(tip.hash)
+        self.report.rejects = rejects
+        self.report.seconds = time.monotonic() - started
+        return self.report
 
 
 @contextlib.asynccontextmanager
-async def _settled(store: LedgerStore, name: str, writer: ColumnWriter) -> AsyncIterator[None]:
-    """Columns at the cursor and published, however the block ends; its own error is never hidden by one of settling."""
+async def _writing(store: LedgerStore, dataset: Dataset, home: Path, progress: Progress) -> AsyncIterator[_Load]:
+    """Be the one who writes a dataset. However the block ends, the columns stand at the cursor afterwards, published;
+    its own error is never hidden by one of settling."""
+    await patiently(store.lock_writer, dataset)
     try:
-        yield
-    except BaseException:
-        with contextlib.suppress(HeadwaterError, *LOST):
-            await _settle(store, name, writer)
-        raise
-    await _settle(store, name, writer)
+        dataset = await store.dataset(dataset.name)
+        tip = None if dataset.tip is None else dataset.tip.height
+        report = LoadReport(dataset.name, dataset.network, dataset.kind, went_on_from=tip)
+        with await patiently(open_writer, store, dataset, home) as writer:
+            load = _Load(store, dataset, writer, report, progress, time.monotonic())
+            try:
+                yield load
+            except BaseException:
+                with contextlib.suppress(HeadwaterError, *LOST):
+                    await to_the_end(_settle(load, failed=True))
+                raise
+            await to_the_end(_settle(load))
+    finally:
+        with contextlib.suppress(*LOST):
+            await store.unlock_writer(dataset)
 
 
-async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
-    """`work` in a thread that is waited for, also by who is cancelled: it must not go on behind a rollback."""
-    task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
-
-
-async def _settle(store: LedgerStore, name: str, writer: ColumnWriter) -> None:
+async def _settle(load: _Load, *, failed: bool = False) -> None:
     """After a load, well or ill: columns at the cursor, published."""
-    pid = store.connection.get_server_pid()
-    faults.reach("before_publish", pid)
-    dataset = await store.dataset(name)
-    await _follow(store, dataset, writer)
-    faults.reach("after_publish", pid)
+    faults.reach("before_publish", load.backend)
+    if failed:
+        await in_thread(load.writer.reopen)
+    await follow(load.store, load.dataset.name, load.writer)
+    faults.reach("after_publish", load.backend)
 
 
-async def open_columns(store: LedgerStore, dataset: Dataset, home: Path) -> Columns:
-    """A reader's columns, caught up first where no other process is writing them."""
+async def _load_chain(load: _Load, source: ChainSource, last_height: int | None) -> None:
+    dataset = load.dataset
+    source.connect(dataset.tip, dataset.anchor_height)
+    goal = source.tip()
+    ends = (None if goal is None else goal.height, last_height)
+    aim = min((height for height in ends if height is not None), default=None)
+    if dataset.tip is not None and aim is not None and aim > dataset.tip.height:
+        # a lower tip is a node that is behind, not a reorganisation
+        fork = await _fork_point(load, source, dataset.tip)
+        if fork != dataset.tip:
+            await _reorganise(load, source, fork, dataset.tip, aim)
+    tip = load.dataset.tip
+    first = load.dataset.anchor_height or 0 if tip is None else tip.height + 1
+    await _load_batches(load, source.batches(first, last_height), aim)
+
+
+async def _load_batches(load: _Load, batches: Iterator[BlockBatch], aim: int | None, *, publish: bool = True) -> None:
+    """Stage and commit batch by batch, the next while one is being committed; `load.dataset` moves on at the end."""
+    parent = load.dataset.tip
+    commit: asyncio.Task[None] | None = None
     try:
-        with await open_writer(store, dataset, home):
-            pass
-    except StoreBusy:
-        pass  # a load is at work: what it last published is whole, and says of itself how far it reaches
-    return Columns.open(columns_folder(home, dataset.name))
+        while (staged := await in_thread(_stage_next, load, batches, parent)) is not None:
+            rows, parent = staged
+            if commit is not None:
+                done, commit = commit, None
+                await to_the_end(done)
+            faults.reach("after_stage", load.backend)
+            if publish and time.monotonic() - load.published > PUBLISH_SECONDS:
+                await _publish_committed(load)
+            commit = asyncio.create_task(load.store.commit(load.dataset, rows, parent))
+            load.count(rows)
+            load.progress(parent.height, aim)
+            await asyncio.sleep(0)
+        if commit is not None:
+            done, commit = commit, None
+            await to_the_end(done)
+    except BaseException as first:
+        if commit is not None:
+            await asyncio.wait([commit])
+            second = commit.exception()
+            if second is not None:
+                first.add_note(f"the batch before it was not committed: {second}")
+        raise
+    load.dataset = await load.store.dataset(load.dataset.name)
 
 
-async def rebuild_columns(store: LedgerStore, dataset: Dataset, home: Path) -> Columns:
-    """Throw a dataset's columns away and make them again from Postgres alone."""
-    folder = columns_folder(home, dataset.name)
-    with ColumnWriter(folder, await store.database_id(), dataset.name, dataset.epoch) as writer:
-        writer.reset(dataset.epoch)
-        await _follow(store, dataset, writer)
-    return Columns.open(folder)
+def _stage_next(load: _Load, batches: Iterator[BlockBatch], parent: Tip | None) -> tuple[LaidRows, Tip] | None:
+    batch = next(batches, None)
+    if batch is None:
+        return None
+    network = load.dataset.params
+    verify_blocks(batch, network)
+    verify_links(batch, parent)
+    if batch.block_height[0] == 0 and batch.block_hash[0].tobytes() != network.genesis_hash:
+        raise IntegrityError("network", "height 0", f"block {hash_text(batch.block_hash[0])} is not {network.name}'s")
+    outside = bool(load.dataset.anchor_height)
+    rows = lay(batch, load.writer, network, outside=outside, whole=True)
+    load.writer.stage(rows.columns, in_dictionaries=True)
+    return rows, Tip(int(batch.block_height[-1]), batch.block_hash[-1].tobytes())
+
+
+async def _publish_committed(load: _Load) -> None:
+    """Publish up to the cursor; rows staged behind it stay staged."""
+    now = await load.store.dataset(load.dataset.name)
+    await in_thread(load.writer.publish, now.tip, now.counts, clean=False)
+    load.published = time.monotonic()
+
+
+async def _fork_point(load: _Load, source: ChainSource, tip: Tip) -> Tip:
+    """The highest block that the dataset and the source's chain share. IntegrityError where none is known."""
+    dataset = load.dataset
+    for height in range(tip.height, (dataset.anchor_height or 0) - 1, -1):
+        stored = await load.store.block_hash_at(dataset, height)
+        theirs = source.hash_at(height)
+        if theirs is None:
+            detail = "the source does not reach back to a block that the dataset has"
+            raise IntegrityError("parent", f"height {height + 1}", detail)
+        if stored is not None and stored == theirs:
+            return Tip(height, stored)
+    raise StoreError(f"the source's chain shares no block with dataset {dataset.name}, down to its anchor")
+
+
+async def _reorganise(load: _Load, source: ChainSource, fork: Tip, tip: Tip, aim: int) -> None:
+    """Put the source's branch above `fork` in the place of the stored one, up to above its `tip`, or leave that.
+
+    The columns are cut and staged along; where the transaction fails, their manifest still names the old ones.
+    """
+    async with load.store.connection.transaction():
+        faults.reach("during_rollback", load.backend)
+        load.dataset = await load.store.rollback(load.dataset, fork.height - (load.dataset.anchor_height or 0))
+        faults.reach("after_rollback", load.backend)
+        await in_thread(load.writer.fall_back, load.dataset.counts)
+        load.writer.epoch = load.dataset.epoch
+        await _load_batches(load, source.batches(fork.height + 1, tip.height + 1), aim, publish=False)
+        if load.dataset.tip is None or load.dataset.tip.height <= tip.height:
+            raise IntegrityError("parent", f"height {tip.height + 1}", "the source's chain ends below the stored tip")
+    load.report.rolled_back = tip.height - fork.height
+
+
+async def _load_extract(load: _Load, source: ExtractSource) -> None:
+    batches: list[BlockBatch] = []
+    for batch in source.all_batches():
+        verify_blocks(batch, load.dataset.params)
+        batches.append(batch)
+        load.progress(sum(each.tx_count for each in batches), None)
+    if not batches:
+        return
+    before = load.dataset.counts
+    if before["tx"]:
+        batches.insert(0, await extract.stored_batch(load.store, load.dataset, load.writer))
+    await _lay_again(load, extract.merge(batches, source.network))
+    report = load.report
+    report.blocks -= before["block"]
+    report.transactions -= before["tx"]
+    report.inputs -= before["input"]
+    report.outputs -= before["output"] - before["outside"]
+    report.outside_outputs -= before["outside"]
+
+
+async def _lay_again(load: _Load, merged: BlockBatch) -> None:
+    """Lay the whole of an extract in the place of what it was."""
+    again = load.dataset.counts["tx"] > 0
+    if again:
+        await in_thread(load.writer.reset)
+        load.writer.epoch = load.dataset.epoch + 1
+    rows = await in_thread(lay, merged, load.writer, load.dataset.params, outside=True, whole=False)
+    await in_thread(load.writer.stage, rows.columns, in_dictionaries=True)
+    async with load.store.connection.transaction():
+        if again:
+            load.dataset = await load.store.rollback(load.dataset, -1)
+        faults.reach("during_rollback", load.backend)
+        height = int(merged.block_height[-1])
+        tip = Tip(height, merged.block_hash[-1].tobytes()) if height >= 0 else None
+        await to_the_end(load.store.commit(load.dataset, rows, tip))
+    load.count(rows)

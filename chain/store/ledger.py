@@ -73,9 +73,12 @@ class LedgerStore:
         return dataset
 
     async def lock_writer(self, dataset: Dataset) -> None:
-        """Be the one writer of a dataset for as long as the connection lives; StoreBusy where another is."""
+        """Be the one writer of a dataset until `unlock_writer` or the connection's end; StoreBusy where another is."""
         if not await self.connection.fetchval(self._sql["lock_writer"], dataset.dataset_id):
             raise StoreBusy(f"another process writes to dataset {dataset.name}")
+
+    async def unlock_writer(self, dataset: Dataset) -> None:
+        await self.connection.fetchval(self._sql["unlock_writer"], dataset.dataset_id)
 
     async def commit(self, dataset: Dataset, rows: LaidRows, tip: Tip | None) -> None:
         """Add the rows and move the cursor over them, or nothing."""
@@ -184,20 +187,22 @@ class LedgerStore:
             ("input", "output_id", self._output_leaf, after["output"]),
         ):
             leaves = await self._leaves(dataset, table)
-            for low in range(leaves[-1][1] + size if leaves else 0, count, size):
-                name = f"{table}_{dataset.dataset_id}_{low // size}"
+            end = leaves[-1][2] if leaves else 0
+            for number, low in enumerate(range(end, count, size), start=len(leaves)):
+                name = f"{table}_{dataset.dataset_id}_{number}"
                 await self.connection.execute(
                     self._sql["add_leaf"], table, name, dataset.dataset_id, id_column, low, low + size
                 )
 
-    async def _leaves(self, dataset: Dataset, table: str) -> list[tuple[str, int]]:
+    async def _leaves(self, dataset: Dataset, table: str) -> list[tuple[str, int, int]]:
+        """Name of each leaf table, and the ids that it takes, from and to before."""
         rows = await self.connection.fetch(self._sql["leaves"], f"{table}_{dataset.dataset_id}")
-        return [(row["name"], row["low"]) for row in rows]
+        return [(row["name"], row["low"], row["high"]) for row in rows]
 
     async def _copy_leaves(self, dataset: Dataset, rows: LaidRows) -> None:
-        for table, ids, fields, size in wide_tables(dataset, rows, self._tx_leaf, self._output_leaf):
-            for name, low in await self._leaves(dataset, table):
-                inside = (ids >= low) & (ids < low + size)
+        for table, ids, fields in wide_tables(dataset, rows):
+            for name, low, high in await self._leaves(dataset, table):
+                inside = (ids >= low) & (ids < high)
                 if inside.all():
                     await self._copy(name, fields)
                 elif inside.any():

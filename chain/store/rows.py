@@ -122,10 +122,8 @@ def _compressed(rows: LaidRows, blocks: I64) -> Bytes:
     return Bytes.packed(np.frombuffer(b"".join(frames), np.uint8), sizes)
 
 
-def wide_tables(
-    dataset: Dataset, rows: LaidRows, tx_leaf: int, output_leaf: int
-) -> list[tuple[str, I64, list[Field], int]]:
-    """Each wide table with the id that its leaves are cut by, its fields, and the size of a leaf."""
+def wide_tables(dataset: Dataset, rows: LaidRows) -> list[tuple[str, I64, list[Field]]]:
+    """Each wide table with the id that its leaves are cut by, and its fields."""
     batch, columns, before = rows.batch, rows.columns, rows.before
     tx_ids = np.arange(batch.tx_count) + before["tx"]
     outputs = len(columns["output_value"])
@@ -154,7 +152,6 @@ def wide_tables(
                 Integers(rows.tx_output_count, 4),
                 Integers(columns["tx_fee"], 8, UNKNOWN),
             ],
-            tx_leaf,
         ),
         (
             "output",
@@ -163,12 +160,11 @@ def wide_tables(
                 _same(dataset, outputs),
                 Integers(output_ids, 8),
                 Integers(rows.output_tx, 8, UNKNOWN),
-                Integers(rows.output_index, 4),
+                Integers(rows.output_index, 4, UNKNOWN),
                 Integers(columns["output_address"], 4, UNKNOWN),
                 Integers(columns["output_type"], 2),
                 Integers(columns["output_value"], 8, UNKNOWN),
             ],
-            output_leaf,
         ),
         (
             "input",
@@ -180,7 +176,6 @@ def wide_tables(
                 Integers(rows.input_index, 4),
                 Integers(batch.input_sequence, 8, UNKNOWN),
             ],
-            output_leaf,
         ),
     ]
 

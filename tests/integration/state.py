@@ -5,8 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
-from chain.columns import BITCOIN_ARRAYS, Columns
+from chain.columns import Columns
 from chain.load import columns_folder
+from chain.manifest import BITCOIN_ARRAYS
 from chain.store.dataset import Dataset
 from chain.store.postgres import Connection
 

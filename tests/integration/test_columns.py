@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from api.instance import Instance
-from chain.columns import Columns, ColumnWriter, Manifest
+from chain.column_writer import ColumnWriter
+from chain.columns import Columns
 from chain.errors import NotFound, StoreBusy, StoreError
 from chain.load import columns_folder, open_columns
+from chain.manifest import Manifest
 from chain.store.ledger import LedgerStore
 from chain.store.postgres import connected
 from tests.integration.loaded import load_sample

@@ -234,7 +234,8 @@ def test_two_transactions_with_one_txid_are_both_kept(
     assert columns.input_spends.tolist() == [int(columns.tx_first_output[twins[1]])]
 
 
-def test_one_writer_at_a_time(instance: Instance, tmp_path: Path) -> None:
+def test_one_writer_at_a_time(instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chain.threads.PATIENCE_S", 0)
     chain_of(instance, tmp_path, "locked", SAMPLE[:5])
 
     async def work(connection: Connection) -> None:
@@ -244,6 +245,22 @@ def test_one_writer_at_a_time(instance: Instance, tmp_path: Path) -> None:
             await asyncio.to_thread(chain_of, instance, tmp_path, "locked", SAMPLE)
 
     on(instance, work)
+
+
+def test_a_load_waits_for_one_that_is_about_to_end(instance: Instance, tmp_path: Path) -> None:
+    chain_of(instance, tmp_path, "waited", SAMPLE[:5])
+
+    async def work(connection: Connection) -> LoadReport:
+        store = LedgerStore(connection)
+        dataset = await store.dataset("waited")
+        await store.lock_writer(dataset)
+        load_after = asyncio.create_task(asyncio.to_thread(chain_of, instance, tmp_path, "waited", SAMPLE))
+        await asyncio.sleep(0.3)
+        assert not load_after.done()
+        await store.unlock_writer(dataset)
+        return await load_after
+
+    assert on(instance, work).tip_height == 39
 
 
 def test_a_gap_that_is_asked_for_is_refused(instance: Instance, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chain import dictionary
 from chain.dictionary import Slots
-from chain.errors import StoreUnavailable
+from chain.errors import StoreError, StoreUnavailable
 from chain.model import ADDRESS_KEY_WIDTH, I64, U8
 
 SEED = 0x1234_5678_9ABC
@@ -93,15 +93,54 @@ def test_of_several_ids_of_one_txid_the_last_below_the_limit_is_found(numbers: l
     assert found.tolist() == expected
 
 
+@given(keys=KEYS, cut=st.integers(0, 60))
+def test_removing_the_last_keys_leaves_the_table_that_stood_before(keys: list[bytes], cut: int) -> None:
+    distinct = list(dict.fromkeys(keys))
+    starts, blob = dictionary.pack_keys(*_rows(distinct), 0)
+    cut = min(cut, len(distinct))
+    end = int(starts[cut]) if cut < len(distinct) else len(blob)
+    whole, part = _slots(64), _slots(64)
+    dictionary.readd_addresses(whole, SEED, starts, blob, 0)
+    dictionary.remove_addresses(whole, SEED, starts, blob, cut)
+    dictionary.readd_addresses(part, SEED, starts[:cut], blob[:end], 0)
+    assert (whole == part).all()
+
+
+@given(st.lists(st.integers(0, 20), max_size=60), st.integers(0, 60))
+def test_removing_the_last_txids_leaves_the_table_that_stood_before(numbers: list[int], cut: int) -> None:
+    txids = np.zeros((len(numbers), 32), np.uint8)
+    txids[:, 0] = numbers
+    cut = min(cut, len(numbers))
+    whole, part = _slots(64), _slots(64)
+    dictionary.add_txids(whole, SEED, txids, 0)
+    dictionary.remove_txids(whole, SEED, txids[cut:], cut)
+    dictionary.add_txids(part, SEED, txids[:cut], 0)
+    assert (whole == part).all()
+
+
 def test_slot_files_are_whole_or_not(tmp_path: Path) -> None:
     path = tmp_path / "slots"
-    assert not dictionary.is_whole(path)
     slots = Slots.create(path, dictionary.slots_for(100_000))
-    assert dictionary.is_whole(path)
     assert not slots.must_grow(100_000)
     assert slots.must_grow(len(slots.ids))
+    assert (Slots(path, writable=False).ids == 0).all()
     path.write_bytes(path.read_bytes()[:-8])
-    assert not dictionary.is_whole(path)
+    with pytest.raises(StoreError, match="damaged"):
+        Slots(path, writable=False)
+
+
+def test_ids_that_are_taken_out_are_told_to_who_has_the_file_open(tmp_path: Path) -> None:
+    writer = Slots.create(tmp_path / "slots", dictionary.SMALLEST)
+    reader = Slots(tmp_path / "slots", writable=False)
+    assert reader.drops == 0
+    writer.note_drop(70)
+    writer.note_drop(90)
+    assert (reader.drops, reader.floor) == (2, 70)
+
+
+def test_doubling_doubles() -> None:
+    full = int(dictionary.FULLEST * dictionary.SMALLEST)
+    assert dictionary.slots_for(full + 1) == 2 * dictionary.SMALLEST
 
 
 def test_no_room_for_slots_is_an_expected_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 NOT_MONEY = {
     "chain/load.py": "seconds of a load",
     "chain/dictionary.py": "how full a table may be",
+    "chain/threads.py": "seconds of waiting",
     "chain/bitcoin/rpc.py": "seconds of waiting for a node",
     "chain/bitcoin/nodeclient.py": "seconds of waiting for a node",
     "chain/store/postgres.py": "seconds of waiting for a server",

@@ -14,7 +14,8 @@ from chain.bitcoin.etl import EtlFiles
 from chain.bitcoin.files import BlockFiles
 from chain.bitcoin.network import MAINNET, REGTEST, Network
 from chain.bitcoin.verify import verify_blocks
-from chain.columns import Columns, ColumnWriter
+from chain.column_writer import ColumnWriter
+from chain.columns import Columns
 from chain.extract import merge
 from chain.ledger import lay
 from chain.model import BlockBatch

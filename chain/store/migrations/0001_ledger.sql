@@ -83,6 +83,8 @@ create table block (
     foreign key (dataset_id, parent_height, parent_hash) references block (dataset_id, height, hash),
     check (parent_height is null or parent_height = height - 1)
 );
+-- Serves the foreign key: a rollback asks of each block that it deletes whether a child is left.
+create index block_by_parent on block (dataset_id, parent_height, parent_hash);
 
 -- The canonical serialization, so that everything can be proved and read again.
 create table block_bytes (
@@ -123,11 +125,12 @@ create table output (
     dataset_id smallint not null,
     output_id bigint not null,
     tx_id bigint,                                    -- null: an outside output
-    index integer not null,
+    index integer,                                   -- null: an outside output (outside_output has it)
     address_id integer,                              -- null: no address, or not stated
     type smallint not null,                          -- chain.model.OutputType
     value bigint check (value between 0 and 2100000000000000),  -- satoshi; null where not known
-    primary key (dataset_id, output_id)
+    primary key (dataset_id, output_id),
+    check ((tx_id is null) = (index is null))
 ) partition by list (dataset_id);
 
 -- The outputs that a dataset spends and whose transactions it does not hold. Each stands in `output` just before
@@ -164,7 +167,7 @@ create table address (
 ) partition by list (dataset_id);
 
 
--- Statement triggers. The loader copies into leaf tables, so each leaf carries them as well as its parent.
+-- Statement triggers. The loader copies into leaf tables, so each leaf carries them as well as its parents.
 
 create function check_dense(name text, first bigint, last bigint, rows bigint, next bigint) returns void
 language plpgsql as $$
@@ -175,17 +178,22 @@ begin
     end if;
 end $$;
 
-create function check_parent(name text, last bigint, parents bigint) returns void
+-- Rows are added to parents that are there and are not committed yet.
+create function check_parent(name text, first bigint, last bigint, committed bigint, parents bigint) returns void
 language plpgsql as $$
 begin
     if last >= parents then
         raise exception '% % has no row: there are %', name, last, parents
             using errcode = 'foreign_key_violation', constraint = name || '_parent';
     end if;
+    if first < committed then
+        raise exception '% % is committed: nothing is added to it', name, first
+            using errcode = 'integrity_constraint_violation', constraint = name || '_committed';
+    end if;
 end $$;
 
-create function next_id(of_table regclass, id_column name, dataset smallint, below bigint) returns bigint
-language plpgsql stable as $$
+create function next_id(of_table regclass, id_column name, dataset smallint, below bigint default 9223372036854775807)
+returns bigint language plpgsql stable as $$
 declare found bigint;
 begin
     execute format('select max(%1$I) + 1 from %2$s where dataset_id = $1 and %1$I < $2', id_column, of_table)
@@ -197,13 +205,19 @@ create function block_inserted() returns trigger language plpgsql as $$
 declare r record;
 begin
     for r in select n.dataset_id, min(block_id)::bigint lo, max(block_id)::bigint hi, count(*) n,
-                    count(*) filter (where d.kind = 'full' and n.parent_height is null
-                                     and n.height is distinct from d.anchor_height) gaps
+                    count(*) filter (where d.kind = 'full' and n.height is distinct from d.anchor_height
+                                     and (n.parent_height is null or n.parent_hash is null)) gaps,
+                    count(*) filter (where d.kind = 'full'
+                                     and n.height is distinct from d.anchor_height + n.block_id) strays
              from new_rows n join dataset d using (dataset_id) group by n.dataset_id loop
         perform check_dense('block', r.lo, r.hi, r.n, next_id('block', 'block_id', r.dataset_id, r.lo));
         if r.gaps > 0 then
             raise exception '% blocks of a full dataset have no parent and are not its anchor', r.gaps
                 using errcode = 'foreign_key_violation', constraint = 'block_parent';
+        end if;
+        if r.strays > 0 then
+            raise exception '% blocks of a full dataset do not stand at their heights', r.strays
+                using errcode = 'integrity_constraint_violation', constraint = 'block_dense';
         end if;
     end loop;
     return null;
@@ -214,10 +228,12 @@ create trigger block_inserted after insert on block
 create function tx_inserted() returns trigger language plpgsql as $$
 declare r record;
 begin
-    for r in select dataset_id, min(tx_id) lo, max(tx_id) hi, count(*) n, max(block_id)::bigint block_id
-             from new_rows group by dataset_id loop
+    for r in select n.dataset_id, c.block_count, min(tx_id) lo, max(tx_id) hi, count(*) n,
+                    min(block_id) first_block, max(block_id) last_block
+             from new_rows n join ledger_cursor c using (dataset_id) group by 1, 2 loop
         perform check_dense('tx', r.lo, r.hi, r.n, next_id('tx', 'tx_id', r.dataset_id, r.lo));
-        perform check_parent('block', r.block_id, next_id('block', 'block_id', r.dataset_id, 9223372036854775807));
+        perform check_parent('block', r.first_block, r.last_block, r.block_count,
+                             next_id('block', 'block_id', r.dataset_id));
     end loop;
     return null;
 end $$;
@@ -225,13 +241,12 @@ end $$;
 create function output_inserted() returns trigger language plpgsql as $$
 declare r record;
 begin
-    for r in select dataset_id, min(output_id) lo, max(output_id) hi, count(*) n, max(tx_id) tx_id,
-                    max(address_id)::bigint address_id
-             from new_rows group by dataset_id loop
+    for r in select n.dataset_id, c.tx_count, min(output_id) lo, max(output_id) hi, count(*) n, min(tx_id) first_tx,
+                    max(tx_id) last_tx, max(address_id) address
+             from new_rows n join ledger_cursor c using (dataset_id) group by 1, 2 loop
         perform check_dense('output', r.lo, r.hi, r.n, next_id('output', 'output_id', r.dataset_id, r.lo));
-        perform check_parent('tx', r.tx_id, next_id('tx', 'tx_id', r.dataset_id, 9223372036854775807));
-        perform check_parent('address', r.address_id,
-                             next_id('address', 'address_id', r.dataset_id, 9223372036854775807));
+        perform check_parent('tx', r.first_tx, r.last_tx, r.tx_count, next_id('tx', 'tx_id', r.dataset_id));
+        perform check_parent('address', 0, r.address, 0, next_id('address', 'address_id', r.dataset_id));
     end loop;
     return null;
 end $$;
@@ -249,61 +264,106 @@ end $$;
 create function input_inserted() returns trigger language plpgsql as $$
 declare r record;
 begin
-    for r in select dataset_id, max(tx_id) tx_id, max(output_id) output_id from new_rows group by dataset_id loop
-        perform check_parent('tx', r.tx_id, next_id('tx', 'tx_id', r.dataset_id, 9223372036854775807));
-        perform check_parent('output', r.output_id,
-                             next_id('output', 'output_id', r.dataset_id, 9223372036854775807));
+    for r in select n.dataset_id, c.tx_count, min(tx_id) first_tx, max(tx_id) last_tx, max(output_id) output
+             from new_rows n join ledger_cursor c using (dataset_id) group by 1, 2 loop
+        perform check_parent('tx', r.first_tx, r.last_tx, r.tx_count, next_id('tx', 'tx_id', r.dataset_id));
+        perform check_parent('output', 0, r.output, 0, next_id('output', 'output_id', r.dataset_id));
     end loop;
     return null;
 end $$;
 
--- The gate: the cursor moves forward only over blocks whose transactions, and transactions whose inputs and outputs,
--- are all there and no more.
-create function cursor_moved() returns trigger language plpgsql as $$
-declare bad record;
+-- The gate: the cursor moves forward only over rows that are all there, and no more than are told of. Each function
+-- gives the first row that is not as it must be.
+
+-- A block has its transactions, one after another, its bytes where they prove it, and true counts of what it leaves.
+create function first_bad_block(b ledger_cursor, e ledger_cursor) returns integer language sql stable as $$
+    select block_id from (
+        select block.*, t.n, t.lo, t.hi, t.txids, t.end_output,
+               b.tx_count + coalesce(sum(block.tx_count) over before, 0) as expected_tx,
+               b.input_count + sum(t.inputs) over upto as inputs,
+               b.outside_count + t.end_output - b.output_count - sum(t.outputs) over upto as outside,
+               coalesce(lag(addresses_after) over (order by block_id), b.address_count) as addresses_before,
+               coalesce(lead(addresses_after) over (order by block_id), e.address_count) as addresses_then,
+               max(block_id) over () as last_block
+        from block left join (
+            select block_id, count(*) n, min(tx_id) lo, max(tx_id) hi, count(distinct txid) txids,
+                   sum(input_count)::bigint inputs, sum(output_count)::bigint outputs,
+                   max(first_output_id + output_count) end_output
+            from tx where dataset_id = e.dataset_id and tx_id >= b.tx_count group by block_id) t using (block_id)
+        where dataset_id = e.dataset_id and block_id >= b.block_count
+        window before as (order by block_id rows between unbounded preceding and 1 preceding),
+               upto as (order by block_id)) c
+    where (n, lo, hi, txids) is distinct from
+              (tx_count::bigint, expected_tx::bigint, expected_tx::bigint + tx_count - 1, tx_count::bigint)
+       or first_tx_id <> expected_tx
+       or (inputs_after, outputs_after, outside_after) is distinct from (inputs::bigint, end_output, outside::bigint)
+       or addresses_after not between addresses_before and addresses_then
+       or (block_id = last_block and addresses_after <> e.address_count)
+       or (proof = 0 and not exists (select from block_bytes y where y.dataset_id = e.dataset_id
+                                                                 and y.block_id = c.block_id))
+    order by block_id limit 1
+$$;
+
+-- A transaction has its inputs and outputs, and spends what was made before it.
+create function first_bad_tx(b ledger_cursor, e ledger_cursor) returns bigint language sql stable as $$
+    select tx_id from (
+        select t.*, o.n outputs, o.lo, o.hi, i.n inputs, i.last_spent,
+               b.input_count + coalesce(sum(input_count) over (
+                   order by tx_id rows between unbounded preceding and 1 preceding), 0) as expected_input
+        from tx t
+        left join (select tx_id, count(*) n, min(output_id) lo, max(output_id) hi from output
+                   where dataset_id = e.dataset_id and output_id >= b.output_count group by tx_id) o using (tx_id)
+        left join (select tx_id, count(*) n, max(output_id) last_spent from input
+                   where dataset_id = e.dataset_id and tx_id >= b.tx_count group by tx_id) i using (tx_id)
+        where t.dataset_id = e.dataset_id and t.tx_id >= b.tx_count) c
+    where coalesce(outputs, 0) <> output_count
+       or (output_count > 0 and (lo, hi) <> (first_output_id, first_output_id + output_count - 1))
+       or coalesce(inputs, 0) <> input_count
+       or last_spent >= first_output_id
+       or first_input_id <> expected_input
+    order by tx_id limit 1
+$$;
+
+-- Outputs without a transaction are those that outside_output names.
+create function first_bad_outside(b ledger_cursor, e ledger_cursor) returns bigint language sql stable as $$
+    select coalesce(o.output_id, s.output_id)
+    from (select output_id from output
+          where dataset_id = e.dataset_id and output_id >= b.output_count and tx_id is null) o
+    full join (select output_id from outside_output
+               where dataset_id = e.dataset_id and output_id >= b.output_count) s using (output_id)
+    where o.output_id is null or s.output_id is null limit 1
+$$;
+
+create function refuse_cursor(what text, id bigint) returns void language plpgsql as $$
 begin
-    if new.epoch <> old.epoch then
-        -- ids were freed: whatever is left must end at the new counts
-        if new.tx_count > old.tx_count then
-            raise exception 'a rollback cannot add transactions' using errcode = 'integrity_constraint_violation';
-        end if;
-        return new;
-    end if;
-    select 'block' as what, b.block_id as id into bad
-        from block b left join (
-            select block_id, count(*) n, min(tx_id) lo, count(distinct txid) txids from tx
-            where dataset_id = new.dataset_id and tx_id >= old.tx_count group by block_id) t using (block_id)
-        where b.dataset_id = new.dataset_id and b.block_id >= old.block_count
-          and (t.n, t.lo, t.txids) is distinct from (b.tx_count::bigint, b.first_tx_id, b.tx_count::bigint)
-        limit 1;
-    if not found then
-        select 'outputs of tx' as what, t.tx_id as id into bad
-            from tx t left join (
-                select tx_id, count(*) n, min(output_id) lo from output
-                where dataset_id = new.dataset_id and output_id >= old.output_count and tx_id is not null
-                group by tx_id) o using (tx_id)
-            where t.dataset_id = new.dataset_id and t.tx_id >= old.tx_count
-              and (o.n, o.lo) is distinct from (t.output_count::bigint, t.first_output_id)
-            limit 1;
-    end if;
-    if not found then
-        select 'inputs of tx' as what, t.tx_id as id into bad
-            from tx t left join (
-                select tx_id, count(*) n from input
-                where dataset_id = new.dataset_id and tx_id >= old.tx_count group by tx_id) i using (tx_id)
-            where t.dataset_id = new.dataset_id and t.tx_id >= old.tx_count
-              and coalesce(i.n, 0) <> t.input_count
-            limit 1;
-    end if;
-    if found then
-        raise exception '% %: the rows do not match the counts', bad.what, bad.id
+    if id is not null then
+        raise exception '% %: the rows do not match the counts', what, id
             using errcode = 'integrity_constraint_violation', constraint = 'ledger_counts';
     end if;
+end $$;
+
+create function cursor_moved() returns trigger language plpgsql as $$
+declare totals record;
+begin
+    if new.epoch = old.epoch then
+        perform refuse_cursor('block', first_bad_block(old, new));
+        perform refuse_cursor('tx', first_bad_tx(old, new));
+        perform refuse_cursor('outside output', first_bad_outside(old, new));
+        select coalesce(max(inputs_after), old.input_count) as inputs,
+               coalesce(max(outside_after), old.outside_count) as outside into totals
+            from block where dataset_id = new.dataset_id and block_id >= old.block_count;
+        if (new.input_count, new.outside_count) is distinct from (totals.inputs, totals.outside) then
+            perform refuse_cursor('input', new.input_count);
+        end if;
+    elsif new.epoch <> old.epoch + 1 or new.block_count > old.block_count or new.tx_count > old.tx_count then
+        raise exception 'a rollback begins the next epoch and adds nothing'
+            using errcode = 'integrity_constraint_violation', constraint = 'ledger_epoch';
+    end if;
     if (new.block_count, new.tx_count, new.output_count, new.address_count) is distinct from (
-            next_id('block', 'block_id', new.dataset_id, 9223372036854775807),
-            next_id('tx', 'tx_id', new.dataset_id, 9223372036854775807),
-            next_id('output', 'output_id', new.dataset_id, 9223372036854775807),
-            next_id('address', 'address_id', new.dataset_id, 9223372036854775807)) then
+            next_id('block', 'block_id', new.dataset_id), next_id('tx', 'tx_id', new.dataset_id),
+            next_id('output', 'output_id', new.dataset_id), next_id('address', 'address_id', new.dataset_id))
+       or exists (select from input where dataset_id = new.dataset_id and tx_id >= new.tx_count)
+       or exists (select from outside_output where dataset_id = new.dataset_id and output_id >= new.output_count) then
         raise exception 'the cursor does not stand at the last row'
             using errcode = 'integrity_constraint_violation', constraint = 'ledger_cursor_last';
     end if;
@@ -320,8 +380,8 @@ create trigger address_inserted after insert on address
 create trigger input_inserted after insert on input
     referencing new table as new_rows for each statement execute function input_inserted();
 
--- A leaf is made detached, filled with its indexes and triggers, and attached under a CHECK that spares the scan, so
--- that readers of the parent are not locked out.
+-- A table is made detached, filled with its indexes and triggers, and attached, so that readers of the parent are not
+-- locked out; a leaf under a CHECK that spares the scan.
 create function add_leaf(parent regclass, leaf text, dataset smallint, id_column name, low bigint, high bigint)
 returns void language plpgsql as $$
 declare middle text := parent || '_' || dataset;
@@ -335,13 +395,14 @@ begin
 end $$;
 
 create function add_dataset_partitions(dataset smallint) returns void language plpgsql as $$
+declare parent text; by_range text;
 begin
-    execute format('create table tx_%1$s partition of tx for values in (%1$s) partition by range (tx_id)', dataset);
-    execute format('create table output_%1$s partition of output for values in (%1$s) partition by range (output_id)',
-                   dataset);
-    execute format('create table input_%1$s partition of input for values in (%1$s) partition by range (output_id)',
-                   dataset);
-    execute format('create table address_%1$s partition of address for values in (%1$s)', dataset);
-    execute format('create trigger inserted after insert on address_%1$s referencing new table as new_rows '
-                   'for each statement execute function address_inserted()', dataset);
+    foreach parent in array array['tx', 'output', 'input', 'address'] loop
+        by_range := case parent when 'tx' then 'partition by range (tx_id)' when 'address' then ''
+                                else 'partition by range (output_id)' end;
+        execute format('create table %1$I (like %2$I including all) %3$s', parent || '_' || dataset, parent, by_range);
+        execute format('create trigger inserted after insert on %I referencing new table as new_rows '
+                       'for each statement execute function %I()', parent || '_' || dataset, parent || '_inserted');
+        execute format('alter table %I attach partition %I for values in (%s)', parent, parent || '_' || dataset, dataset);
+    end loop;
 end $$;

@@ -28,9 +28,10 @@ where d.name = $1 and d.kind = $4 and c.dataset_id = d.dataset_id and c.tx_count
 select add_dataset_partitions($1::smallint);
 
 -- name: leaves
--- The leaf tables of one dataset's range-partitioned table, with their lower bounds.
-select c.relname as name, substring(pg_get_expr(c.relpartbound, c.oid) from $$FROM \('?(\d+)'?\)$$)::bigint as low
-from pg_inherits i join pg_class c on c.oid = i.inhrelid
+-- The leaf tables of one dataset's range-partitioned table, with their bounds.
+select c.relname as name, bound[1]::bigint as low, bound[2]::bigint as high
+from pg_inherits i join pg_class c on c.oid = i.inhrelid,
+     regexp_match(pg_get_expr(c.relpartbound, c.oid), $$FROM \('?(\d+)'?\) TO \('?(\d+)'?\)$$) as bound
 where i.inhparent = to_regclass($1) order by low;
 
 -- name: add_leaf
@@ -38,6 +39,9 @@ select add_leaf($1::text::regclass, $2, $3::smallint, $4::text::name, $5, $6);
 
 -- name: lock_writer
 select pg_try_advisory_lock(hashtext('headwater writer'), $1);
+
+-- name: unlock_writer
+select pg_advisory_unlock(hashtext('headwater writer'), $1);
 
 -- name: move_cursor
 -- Compare and set: no row comes back where another writer moved the cursor in between.
