@@ -24,7 +24,7 @@ MOST_ROUNDS = 10_000
 """Rounds in which blocks may be moved behind their parents; more would mean that transactions spend in a circle."""
 
 _BLOCK = ("height", "hash", "parent", "merkle_root", "version", "time", "bits", "nonce")
-_TX = ("index", "coinbase", "start", "size", "base_size", "version", "lock_time")
+_TX = ("index", "coinbase", "start", "size", "base_size", "version", "lock_time", "signing")
 _INPUT = (
     "input_prev_txid", "input_prev_index", "input_sequence", "prevout_value", "prevout_type", "prevout_key",
     "prevout_key_size",
@@ -251,6 +251,7 @@ def _stored_rows(writer: ColumnWriter) -> dict[str, Array]:
         "tx_coinbase": at("tx_coinbase").astype(np.bool_), "tx_start": at("tx_start").astype(np.int64),
         "tx_size": at("tx_size").astype(np.int64), "tx_base_size": at("tx_base_size").astype(np.int64),
         "tx_version": at("tx_version").astype(np.int64), "tx_lock_time": at("tx_lock_time").astype(np.int64),
+        "tx_signing": at("tx_signing"),
         "tx_first_input": np.append(at("tx_first_input"), len(spends)), "tx_first_output": own_first,
         "input_prev_txid": prev_txid, "input_prev_index": prev_index,
         "input_sequence": at("input_sequence").astype(np.int64),

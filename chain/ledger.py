@@ -101,6 +101,7 @@ def lay(batch: BlockBatch, writer: ColumnWriter, network: Network, *, outside: b
         "tx_coinbase": batch.tx_coinbase,
         "tx_version": batch.tx_version,
         "tx_lock_time": batch.tx_lock_time,
+        "tx_signing": batch.tx_signing,
         "tx_start": batch.tx_start,
         "tx_size": batch.tx_size,
         "tx_base_size": batch.tx_base_size,

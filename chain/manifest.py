@@ -24,6 +24,7 @@ BITCOIN_ARRAYS = (
     ArraySpec("tx_coinbase", "u1", "tx"),
     ArraySpec("tx_version", "i4", "tx"),
     ArraySpec("tx_lock_time", "u4", "tx"),
+    ArraySpec("tx_signing", "u1", "tx"),
     ArraySpec("tx_start", "i4", "tx"),
     ArraySpec("tx_size", "i4", "tx"),
     ArraySpec("tx_base_size", "i4", "tx"),

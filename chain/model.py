@@ -72,6 +72,17 @@ class Proof(IntEnum):
     """A file stated its transactions; no header and no script was there to prove them."""
 
 
+class Signing(IntEnum):
+    """What the signatures of a transaction with two or more inputs commit to. The number is stored: append only."""
+
+    UNSTATED = 0
+    """The source has no signatures."""
+    WHOLE = 1
+    """No signature leaves out the other inputs; also every transaction of one input, where that says nothing."""
+    ANYONECANPAY = 2
+    """Some signature commits to its own input alone, so the other inputs may have come from anyone."""
+
+
 @dataclass(frozen=True, slots=True)
 class BlockBatch:
     """B whole blocks with T transactions, I inputs (coinbase inputs left out) and O outputs.
@@ -116,6 +127,8 @@ class BlockBatch:
     """Size without marker, flag and witnesses (BIP 141); 0 where proof is STATED."""
     tx_version: I64
     tx_lock_time: I64
+    tx_signing: U8
+    """`Signing`"""
     tx_first_input: I64
     """[T + 1]"""
     tx_first_output: I64

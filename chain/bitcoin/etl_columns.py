@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from chain.bitcoin.etl_rows import Holding, Row
-from chain.model import ADDRESS_KEY_WIDTH, I64, U8, UNKNOWN, BlockBatch, Bool, Proof
+from chain.model import ADDRESS_KEY_WIDTH, I64, U8, UNKNOWN, BlockBatch, Bool, Proof, Signing
 
 DIGEST_SIZE = 16
 """Enough to tell a repeated row from a contradicting one: nobody gains by a collision here."""
@@ -186,6 +186,7 @@ class Settled:
             tx_coinbase=_bytes(c.coinbase)[rows].astype(np.bool_),
             tx_version=_longs(c.version)[rows],
             tx_lock_time=_longs(c.lock_time)[rows],
+            tx_signing=np.full(len(rows), Signing.UNSTATED, np.uint8),
             tx_first_input=_offsets(input_count),
             tx_first_output=_offsets(output_count),
             input_prev_txid=_bytes(c.prev_txid, 32)[inputs],

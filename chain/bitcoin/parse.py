@@ -11,6 +11,7 @@ from chain.bitcoin.hashes import double_sha256_rows
 from chain.bitcoin.network import NETWORKS
 from chain.bitcoin.reference import read_block
 from chain.bitcoin.script import OP_1, OP_16
+from chain.bitcoin.sighash import gather_signing
 from chain.bitcoin.walk import (
     BODY,
     BODY_END,
@@ -186,6 +187,7 @@ def _transactions(raw: U8, block_start: I64, places: Places) -> dict[str, Any]:
         "tx_base_size": tx[:, BODY_END] - tx[:, BODY] + 8,
         "tx_version": gather_words(raw, tx[:, START].copy()).astype(np.int32).astype(np.int64),
         "tx_lock_time": gather_words(raw, tx[:, LOCK_TIME].copy()),
+        "tx_signing": gather_signing(raw, places.tx, places.input),
         "tx_first_input": places.tx[:, FIRST_INPUT].copy(),
         "tx_first_output": places.tx[:, FIRST_OUTPUT].copy(),
     }

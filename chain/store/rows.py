@@ -151,6 +151,7 @@ def wide_tables(dataset: Dataset, rows: LaidRows) -> list[tuple[str, I64, list[F
                 Integers(columns["tx_first_output"], 8),
                 Integers(rows.tx_output_count, 4),
                 Integers(columns["tx_fee"], 8, UNKNOWN),
+                Integers(batch.tx_signing, 2),
             ],
         ),
         (
@@ -185,7 +186,8 @@ COPY_LAYOUTS: dict[str, list[tuple[str, int]]] = {
               ("block_proof:i", 2)],
     "tx": [("tx_txid:b", 32), ("tx_block:i", 4), ("tx_index:i", 4), ("tx_coinbase:i", 4), ("tx_version:i", 4),
            ("tx_lock_time:i", 8), ("tx_start:i", 4), ("tx_size:i", 4), ("tx_base_size:i", 4),
-           ("tx_first_input:i", 8), ("tx_first_output:i", 8), ("tx_output_count:i", 4), ("tx_fee:i", 8)],
+           ("tx_first_input:i", 8), ("tx_first_output:i", 8), ("tx_output_count:i", 4), ("tx_fee:i", 8),
+           ("tx_signing:i", 2)],
     "input": [("input_spends:i", 8), ("input_sequence:i", 8)],
     "output": [("output_address:i", 4), ("output_value:i", 8), ("output_type:i", 2)],
     "outside": [("outside_output:i", 8), ("outside_txid:b", 32), ("outside_index:i", 8)],

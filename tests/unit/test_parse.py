@@ -19,6 +19,7 @@ from bitcoin.wallet import CBitcoinAddress, CBitcoinAddressError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chain.bitcoin import sighash
 from chain.bitcoin.address import encode
 from chain.bitcoin.network import MAINNET, REGTEST
 from chain.bitcoin.parse import bip34_height, scan, scan_headers
@@ -71,6 +72,7 @@ def by_reference(blocks: list[bytes]) -> Columns:
         "tx_base_size": [len(tx.base) for tx in txs],
         "tx_version": [tx.version for tx in txs],
         "tx_lock_time": [tx.lock_time for tx in txs],
+        "tx_signing": [int(sighash.reference(tx)) for tx in txs],
         "tx_first_input": offsets([0 if tx.is_coinbase else len(tx.inputs) for tx in txs]),
         "tx_first_output": offsets([len(tx.outputs) for tx in txs]),
         "input_prev_txid": [each.prev_txid for each in inputs],

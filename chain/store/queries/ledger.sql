@@ -103,7 +103,7 @@ from block where dataset_id = {dataset} and block_id >= {first} and block_id < {
 
 -- name: copy_tx
 select txid, block_id, index, coinbase::int4, coalesce(version, -1), coalesce(lock_time, -1), start, size, base_size, first_input_id,
-       first_output_id, output_count, coalesce(fee, -1)
+       first_output_id, output_count, coalesce(fee, -1), signing
 from tx where dataset_id = {dataset} and tx_id >= {first} and tx_id < {last} order by tx_id
 
 -- name: copy_input
