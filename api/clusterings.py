@@ -18,6 +18,7 @@ from chain.store.links import LinkStore, Run, StoredLinks
 from chain.store.postgres import Connection
 from clustering import clustering as index
 from clustering.bitcoin import cospend
+from clustering.bitcoin.ledger import Ledger
 from clustering.clustering import Basis, Clustering
 from clustering.forest import Forest
 from clustering.links import RULES, LinkStatus
@@ -121,10 +122,7 @@ async def _prior(
 
 def _found(columns: Columns, covered: int, first_link_id: int) -> StoredLinks:
     heights = columns.block_height[columns.tx_block]
-    batch = cospend.links(
-        columns.tx_first_input, columns.input_spends, columns.output_address, columns.tx_first_output,
-        columns.tx_output_count, columns.output_value, heights, covered, columns.tx_count,
-    )  # fmt: skip
+    batch = cospend.links(Ledger.of(columns), heights, covered, columns.tx_count)
     ids = np.arange(len(batch), dtype=np.int64) + first_link_id
     return StoredLinks(ids, batch.u, batch.v, batch.rule, batch.tx, batch.status)
 

@@ -14,7 +14,7 @@ from numba import njit
 
 from chain.errors import IntegrityError, NotFound
 from chain.model import I32, I64, UNKNOWN
-from clustering.bitcoin.coinjoin import input_bounds
+from clustering.bitcoin.ledger import input_bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def summaries(
 ) -> Summaries:
     """Sums and counts of every cluster over all T transactions, in one scan.
 
-    `labels`: [n] the label of each address. Columns as in `coinjoin.classify`. An outside output, which
+    `labels`: [n] the label of each address. Columns as in `clustering.bitcoin.ledger.Ledger`. An outside output, which
     no transaction here makes, is never received and counts when it is spent. IntegrityError
     ("cluster-sum", ...) where a sum does not fit into int64; ValueError where a label is not the
     smallest id of its cluster, or an output's address has none.

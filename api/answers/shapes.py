@@ -199,13 +199,24 @@ class AddressTransactionsBody(TypedDict):
 
 
 class TransactionClass(TypedDict):
-    """Which form a transaction has, by which rule."""
+    """Which form a transaction has, by which rule, and why."""
 
-    name: str
+    name: Literal["none", "coinjoin", "ambiguous", "single owner"]
+    """What follows from the form."""
     form: str | None
+    protocol: str | None
     rule: str
+    """What a transaction of this class looks like."""
+    parameters: str | None
+    lineage: str | None
+    """What the transactions before it say, where the class asks for them."""
+    why: str
+    """What the rules looked at, in this transaction's numbers."""
     source: str
+    fails: str
+    """How the rule errs."""
     effect: str
+    """What clustering does with it."""
 
 
 class BlockName(TypedDict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from api.answers.shapes import RuleWords
-from clustering.bitcoin.coinjoin import CoinjoinClass
 from clustering.links import RULES, LinkStatus, LinkType, Rule
 
 ASSET = "BTC"
@@ -15,16 +14,6 @@ NOT_MEASURED = "not measured yet"
 NO_FINDING = "this is not a finding of ownership or illegality"
 LINKED = "linked {wording}, on the transactions that its links name; " + NO_FINDING
 ALONE = "no link joins this address with another; " + NO_FINDING
-
-COINJOIN_SOURCE = "BlockSci isCoinjoin (Kalodner et al., BlockSci, USENIX Security 2020)"
-COINJOIN_RULE = (
-    "Of n outputs, one value that is not dust occurs exactly (n + 1) // 2 times, and as many addresses bring "
-    "inputs: several parties may have spent together."
-)
-NO_COINJOIN_RULE = (
-    "It has not the structural coinjoin form. Whirlpool, WabiSabi and most Wasabi 1 rounds are not among the "
-    "forms that the rules know yet."
-)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -76,8 +65,3 @@ def link_type(rule: int) -> str:
 
 def link_status(status: int) -> str:
     return LinkStatus(status).name.lower()
-
-
-def coinjoin_form(kind: int) -> str | None:
-    """The coinjoin form of a transaction, None where it has none."""
-    return None if kind == CoinjoinClass.NONE else CoinjoinClass(kind).name.lower()

@@ -8,6 +8,7 @@ import asyncpg
 import numpy as np
 
 from api.answers import text
+from api.answers.coinjoin import class_of
 from api.answers.naming import asked_for
 from api.answers.shapes import (
     BlockName,
@@ -16,7 +17,6 @@ from api.answers.shapes import (
     Limit,
     TransactionAnswer,
     TransactionBody,
-    TransactionClass,
     TransactionLink,
 )
 from api.answers.view import DatasetView, InvalidParameter
@@ -24,7 +24,6 @@ from chain.errors import NotFound
 from chain.model import I64, hash_bytes, hash_text
 from chain.store.answers import AnswerStore, StoredTransaction
 from chain.store.postgres import Connection
-from clustering.bitcoin import coinjoin
 
 MOVEMENT_ROWS = 5_000
 """Debits, and credits, of one transaction that an answer lists; a block has room for some 25,000."""
@@ -113,23 +112,6 @@ def _answer(view: DatasetView, row: StoredTransaction) -> TransactionAnswer:
             }
         ],
         "links": [_link(view, link) for link in _standing(view, row)[:TRANSACTION_LINKS]],
-    }
-
-
-def class_of(view: DatasetView, tx: int) -> TransactionClass:
-    """Which coinjoin form a transaction has."""
-    at = view.columns
-    kinds = coinjoin.classify(
-        at.tx_first_input, at.input_spends, at.output_address, at.tx_first_output, at.tx_output_count,
-        at.output_value, tx, tx + 1,
-    )  # fmt: skip
-    form = text.coinjoin_form(int(kinds[0]))
-    return {
-        "name": "none" if form is None else "coinjoin",
-        "form": form,
-        "rule": text.NO_COINJOIN_RULE if form is None else text.COINJOIN_RULE,
-        "source": text.COINJOIN_SOURCE,
-        "effect": "its inputs may be linked by co-spend" if form is None else "it joins no addresses",
     }
 
 

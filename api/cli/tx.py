@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from api.answers.opening import open_views
-from api.answers.shapes import TransactionAnswer, TransactionBody
+from api.answers.shapes import TransactionAnswer, TransactionBody, TransactionClass
 from api.answers.text import bitcoin
 from api.answers.transaction import read_txid, stored, transaction_body
 from api.cli.options import DatasetOption, FormatOption, run, settings
@@ -43,6 +43,16 @@ def show(
         print_lines(_lines(body["txid"], answer))
 
 
+def _class_lines(found: TransactionClass) -> list[str]:
+    name = found["name"] if found["form"] is None else f"{found['form']} ({found['name']})"
+    lines = [f"class        {name}: {found['effect']}", f"  form       {found['rule']}", f"  here       {found['why']}"]
+    if found["form"] is not None:
+        lines.append(f"  protocol   {found['protocol']}; {found['parameters']}")
+    if found["lineage"] is not None:
+        lines.append(f"  lineage    {found['lineage']}")
+    return [*lines, f"  source     {found['source']}", f"  fails      {found['fails']}"]
+
+
 def _lines(txid: str, answer: TransactionAnswer) -> list[str]:
     block = answer["block"]
     height = "unknown height" if block["height"] is None else f"height {block['height']}"
@@ -50,8 +60,7 @@ def _lines(txid: str, answer: TransactionAnswer) -> list[str]:
         f"transaction  {txid}",
         f"dataset      {answer['dataset']}",
         f"block        {height}, {block['time']}, place {block['index']}, proof: {block['proof']}",
-        f"class        {answer['class']['name']}: {answer['class']['effect']}",
-        f"             {answer['class']['rule']}",
+        *_class_lines(answer["class"]),
     ]
     for movement in answer["movements"]:
         lines.append(f"debits       {answer['input_count']}" + (" (coinbase: new coins)" if answer["coinbase"] else ""))

@@ -139,7 +139,7 @@ def _ends_der(raw: U8, at: int, size: int) -> bool:
     if size < DER_SIZES[0] or size > DER_SIZES[1]:
         return False
     form = raw[at] == 0x30 and raw[at + 1] == size - 3 and raw[at + 2] == 2
-    return form and (raw[at + size - 1] & ANYONECANPAY) != 0
+    return bool(form and (raw[at + size - 1] & ANYONECANPAY) != 0)
 
 
 @njit(cache=True, nogil=True)

@@ -4,58 +4,39 @@ Source: Nakamoto 2008, section 10; heuristic 1 of Meiklejohn et al., A Fistful o
 why it works: Harrigan and Fretter 2016. It is a convention, not a proof: say "by the co-spend
 convention".
 
-How it fails. Several parties sign one transaction in a coinjoin (left out as far as
-`clustering/bitcoin/coinjoin.py` knows the form), in a payjoin, in a marketplace sale of partially
-signed transactions, in a jointly funded channel and in a settlement between services; keys that
-were imported (Mt. Gox took customers' keys) join customers with the service. Each merges what is
-apart. It misses what a wallet never spends together: Nick 2015 finds 68.59 % of a wallet's addresses
-on average (37,585 wallets). Its error rate is not measured here yet.
+How it fails. Several parties sign one transaction in a coinjoin, a payjoin or a sale of partially signed
+transactions (left out as far as `clustering/bitcoin/coinjoin` knows the form), in a jointly funded channel
+and in a settlement between services; keys that were imported (Mt. Gox took customers' keys) join customers
+with the service. Each merges what is apart. It misses what a wallet never spends together: Nick 2015 finds
+68.59 % of a wallet's addresses on average (37,585 wallets).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numba import njit
 
-from chain.model import I32, I64, U8
+from chain.model import I32, I64, Bool
 from clustering.bitcoin import coinjoin
-from clustering.bitcoin.coinjoin import CoinjoinClass
+from clustering.bitcoin.coinjoin import CLASSES
+from clustering.bitcoin.coinjoin.reference import Shape
+from clustering.bitcoin.coinjoin.reference import reference as classify_one
+from clustering.bitcoin.ledger import Ledger, input_bounds
 from clustering.links import LinkBatch, LinkStatus, Rule
 
 
-def links(
-    tx_first_input: I64,
-    input_spends: I64,
-    output_address: I32,
-    tx_first_output: I64,
-    tx_output_count: I32,
-    output_value: I64,
-    tx_height: I32,
-    first_tx: int,
-    last_tx: int,
-) -> LinkBatch:
+def links(ledger: Ledger, tx_height: I32, first_tx: int, last_tx: int) -> LinkBatch:
     """The links of the transactions in [first_tx, last_tx), in canonical order.
 
-    A transaction that is no coinjoin and spends from k >= 2 known addresses gives k - 1 links, from
-    the smallest address id to each other. Columns as in `coinjoin.classify`; `tx_height`: [T], UNKNOWN
-    where there is none. Links that join nothing new are given too: the table of links is the record.
-    ValueError where the range is not of these transactions.
+    A transaction whose class joins and that spends from k >= 2 known addresses gives k - 1 links, from
+    the smallest address id to each other. `tx_height`: [T], UNKNOWN where there is none. Links that join
+    nothing new are given too: the table of links is the record. ValueError where the range is not of these
+    transactions.
     """
-    classes = coinjoin.classify(
-        tx_first_input,
-        input_spends,
-        output_address,
-        tx_first_output,
-        tx_output_count,
-        output_value,
-        first_tx,
-        last_tx,
-    )
-    input_start = coinjoin.input_bounds(tx_first_input, len(input_spends), first_tx, last_tx)
-    counts = _count(input_start, input_spends, output_address, classes != CoinjoinClass.NONE)
-    u, v = _fill(input_start, input_spends, output_address, counts)
+    left_out = ~coinjoin.joins(coinjoin.classify(ledger, first_tx, last_tx))
+    input_start = input_bounds(ledger.tx_first_input, len(ledger.input_spends), first_tx, last_tx)
+    counts = _count(input_start, ledger.input_spends, ledger.output_address, left_out)
+    u, v = _fill(input_start, ledger.input_spends, ledger.output_address, counts)
     tx = np.repeat(np.arange(first_tx, last_tx, dtype=np.int64), counts)
     return LinkBatch(
         u=u,
@@ -67,11 +48,11 @@ def links(
     )
 
 
-def reference(input_addresses: Sequence[int], output_values: Sequence[int]) -> list[tuple[int, int]]:
-    """The readable twin of `links`, for one transaction; -1 where an address or value is not known."""
-    if coinjoin.reference(input_addresses, output_values) != CoinjoinClass.NONE:
+def reference(tx: Shape) -> list[tuple[int, int]]:
+    """The readable twin of `links`, for one transaction."""
+    if not CLASSES[classify_one(tx)].joins:
         return []
-    known = sorted({address for address in input_addresses if address >= 0})
+    known = sorted(tx.addresses)
     return [(known[0], other) for other in known[1:]]
 
 
@@ -103,7 +84,7 @@ def _known_addresses(spends: I64, output_address: I32, found: I32) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _count(input_start: I64, input_spends: I64, output_address: I32, left_out: U8) -> I64:
+def _count(input_start: I64, input_spends: I64, output_address: I32, left_out: Bool) -> I64:
     """How many links each transaction gives."""
     counts = np.zeros(len(left_out), np.int64)
     found = np.empty(_widest(input_start), np.int32)

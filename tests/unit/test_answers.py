@@ -338,10 +338,12 @@ def test_every_movement_of_the_sample_conserves_value(demo: DatasetView) -> None
 
 def test_the_sample_has_one_coinjoin_and_it_is_named_with_its_rule(demo: DatasetView) -> None:
     classes = [transaction(demo, demo.txid(tx))[0]["class"] for tx in range(demo.columns.tx_count)]
-    (joined,) = [each for each in classes if each["name"] != "none"]
-    assert (joined["name"], joined["form"]) == ("coinjoin", "structural")
-    assert "BlockSci" in joined["source"]
-    assert joined["effect"] == "it joins no addresses"
+    (joined,) = [each for each in classes if each["name"] == "coinjoin"]
+    assert (joined["form"], joined["protocol"]) == ("JoinMarket", "JoinMarket")
+    assert joined["why"].endswith("most frequent value: 1.00000000 BTC, 5 times")
+    assert "graphsense" in joined["source"]
+    assert joined["effect"].startswith("it joins no addresses")
+    assert {each["name"] for each in classes} == {"none", "coinjoin", "ambiguous"}
 
 
 @pytest.mark.parametrize("txid", ["", "zz" * 32, "00" * 31, "0" * 63 + " ", "٠" * 64, "00" * 32 + "00"])

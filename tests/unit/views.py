@@ -24,6 +24,7 @@ from chain.store.dataset import Dataset
 from chain.store.links import StoredLinks
 from clustering import clustering as index
 from clustering.bitcoin import cospend
+from clustering.bitcoin.ledger import Ledger
 from clustering.clustering import Basis, Clustering
 
 Row = dict[str, Any]
@@ -67,10 +68,7 @@ def _view(folder: Path, name: str, network: Network, kind: str, batches: list[Bl
 def clustering_of(columns: Columns, run: int, txs: int | None = None) -> Clustering:
     """A run over the first `txs` transactions (None: all)."""
     end = columns.tx_count if txs is None else txs
-    found = cospend.links(
-        columns.tx_first_input, columns.input_spends, columns.output_address, columns.tx_first_output,
-        columns.tx_output_count, columns.output_value, columns.block_height[columns.tx_block], 0, end,
-    )  # fmt: skip
+    found = cospend.links(Ledger.of(columns), columns.block_height[columns.tx_block], 0, end)
     links = StoredLinks(np.arange(len(found), dtype=np.int64), found.u, found.v, found.rule, found.tx, found.status)
     basis = Basis("test", columns.manifest.dataset, run, "L0", 1, end, columns.address_count)
     return index.build(basis, columns, links)

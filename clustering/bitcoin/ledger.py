@@ -1,0 +1,48 @@
+"""The columns of a Bitcoin dataset that the heuristics read, in one bundle that kernels take apart."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chain.model import I32, I64, U8
+
+
+class Ledger(NamedTuple):
+    """T transactions in chain order with I inputs and O outputs (outside outputs among them)."""
+
+    tx_first_input: I64
+    """[T] where the inputs of each transaction start; those of the last reach to the end"""
+    input_spends: I64
+    """[I] the output id that an input spends, UNKNOWN where the dataset does not have it"""
+    output_address: I32
+    """[O] address id, -1 for none"""
+    tx_first_output: I64
+    tx_output_count: I32
+    output_value: I64
+    """[O] satoshi, UNKNOWN where the source states none"""
+    output_type: U8
+    """[O] `OutputType`"""
+    tx_signing: U8
+    """[T] `Signing`"""
+    tx_block: I32
+    """[T] the block of each transaction"""
+    block_time: I64
+    """[B] seconds since 1970"""
+
+    @classmethod
+    def of(cls, columns: Any) -> Ledger:
+        """The bundle of `columns`, which has these arrays as attributes (`chain.columns.Columns`)."""
+        return cls(**{name: getattr(columns, name) for name in cls._fields})
+
+
+def input_bounds(tx_first_input: I64, input_count: int, first_tx: int, last_tx: int) -> I64:
+    """[N + 1] where the inputs of the N transactions of [first_tx, last_tx) start, and the end of the last.
+
+    ValueError where the range is not of the [T] transactions of `tx_first_input`.
+    """
+    if not 0 <= first_tx <= last_tx <= len(tx_first_input):
+        raise ValueError(f"transactions {first_tx}..{last_tx} are not within 0..{len(tx_first_input)}")
+    end = input_count if last_tx == len(tx_first_input) else int(tx_first_input[last_tx])
+    return np.append(tx_first_input[first_tx:last_tx], np.int64(end))
