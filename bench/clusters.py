@@ -11,16 +11,13 @@ the rest at any distance), and one link in six repeats an earlier one; clusters 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from statistics import median
-from time import perf_counter
 
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from bench.measure import Measure, report, seconds_of
 from chain.model import I32, I64
 from clustering.components import relabel
 from clustering.forest import Forest, verify_partition
@@ -36,23 +33,6 @@ REPEATED_SHARE = 0.1
 NEAR_SHARE = 0.9
 NEAR_DISTANCE = 50
 SEED = 20_090_103
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One line of the table; `target` is the bound that `value` must keep, None where there is none."""
-
-    name: str
-    value: float
-    unit: str
-    target: float | None = None
-    at_most: bool = False
-
-    @property
-    def met(self) -> bool:
-        if self.target is None:
-            return True
-        return self.value <= self.target if self.at_most else self.value >= self.target
 
 
 def local_links(address_count: int, seed: int = SEED) -> tuple[I32, I32]:
@@ -94,8 +74,8 @@ def relabelling(address_count: int) -> list[Measure]:
     u, v = local_links(address_count)
     ours, theirs = [], []
     for _ in range(3):
-        theirs.append(_seconds(lambda: _scipy_labels(address_count, u, v)))
-        ours.append(_seconds(lambda: relabel(address_count, u, v)))
+        theirs.append(seconds_of(lambda: _scipy_labels(address_count, u, v)))
+        ours.append(seconds_of(lambda: relabel(address_count, u, v)))
     _compare(relabel(address_count, u, v), _scipy_labels(address_count, u, v))
     return [
         Measure("addresses", address_count, "addresses"),
@@ -110,18 +90,18 @@ def explanations(address_count: int) -> list[Measure]:
     """The forest's cost, its build, and chains between random addresses of one cluster."""
     u, v = local_links(address_count)
     forest = Forest.empty(address_count)
-    build = _seconds(lambda: forest.attach(u, v, 0))
+    build = seconds_of(lambda: forest.attach(u, v, 0))
     verify_partition(forest, u, v)
     pairs = connected_pairs(forest.labels(), EXPLAIN_PAIRS)
-    seconds = median(_seconds(lambda: forest.explain_many(pairs, u, v)) for _ in range(3))
+    seconds = median(seconds_of(lambda: forest.explain_many(pairs, u, v)) for _ in range(3))
     some = pairs[:SINGLE_CALLS].tolist()
-    single = _seconds(lambda: [forest.explain(a, b, u, v) for a, b in some])
+    single = seconds_of(lambda: [forest.explain(a, b, u, v) for a, b in some])
     offsets, _ = forest.explain_many(pairs, u, v)
     lengths = np.diff(offsets)
     if int(lengths.min()) < 1:
         raise AssertionError("a pair of one cluster has no chain")
     last = len(u) - len(u) // 1000
-    back = _seconds(lambda: forest.replay(last, u[last:], v[last:]))
+    back = seconds_of(lambda: forest.replay(last, u[last:], v[last:]))
     return [
         Measure("forest addresses", address_count, "addresses"),
         Measure("forest attach", len(u) / build, "links/s"),
@@ -159,12 +139,6 @@ def _compile() -> None:
     verify_partition(forest, u, v)
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    begin = perf_counter()
-    work()
-    return perf_counter() - begin
-
-
 def main() -> int:
     """Print the table; exit code 1 where a target is missed."""
     parser = argparse.ArgumentParser(prog="bench.clusters", description=(__doc__ or "").splitlines()[0])
@@ -172,14 +146,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     measures = run(options.addresses)
-    if options.json:
-        print(json.dumps([{**asdict(measure), "met": measure.met} for measure in measures], indent=1))
-    else:
-        for measure in measures:
-            bound = "" if measure.target is None else f"{'<=' if measure.at_most else '>='} {measure.target:,.0f}"
-            verdict = "" if measure.target is None else "met" if measure.met else "MISSED"
-            print(f"{measure.name:45} {measure.value:>18,.2f} {measure.unit:14} {bound:>10} {verdict}")
-    return 0 if all(measure.met for measure in measures) else 1
+    return report(measures, options.json)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from clustering.bitcoin import coinjoin
 from clustering.bitcoin.coinjoin import CLASSES
 from clustering.bitcoin.coinjoin.reference import Shape
 from clustering.bitcoin.coinjoin.reference import reference as classify_one
-from clustering.bitcoin.ledger import Ledger, input_bounds
+from clustering.bitcoin.ledger import Ledger, input_bounds, take_addresses
 from clustering.links import LinkBatch, LinkStatus, Rule
 
 
@@ -35,8 +35,7 @@ def links(ledger: Ledger, tx_height: I32, first_tx: int, last_tx: int) -> LinkBa
     """
     left_out = ~coinjoin.joins(coinjoin.classify(ledger, first_tx, last_tx))
     input_start = input_bounds(ledger.tx_first_input, len(ledger.input_spends), first_tx, last_tx)
-    counts = _count(input_start, ledger.input_spends, ledger.output_address, left_out)
-    u, v = _fill(input_start, ledger.input_spends, ledger.output_address, counts)
+    u, v, counts = _links(input_start, ledger.input_spends, ledger.output_address, left_out)
     tx = np.repeat(np.arange(first_tx, last_tx, dtype=np.int64), counts)
     return LinkBatch(
         u=u,
@@ -57,56 +56,24 @@ def reference(tx: Shape) -> list[tuple[int, int]]:
 
 
 @njit(cache=True, nogil=True)
-def _widest(input_start: I64) -> int:
-    widest = 0
-    for tx in range(len(input_start) - 1):
-        widest = max(widest, input_start[tx + 1] - input_start[tx])
-    return widest
-
-
-@njit(cache=True, nogil=True)
-def _known_addresses(spends: I64, output_address: I32, found: I32) -> int:
-    """Put the distinct known addresses of the spent outputs into `found`, ascending; returns how many."""
-    count = 0
-    for output in spends:
-        if output >= 0 and output_address[output] >= 0:
-            found[count] = output_address[output]
-            count += 1
-    if count < 2:
-        return count
-    found[:count].sort()
-    distinct = 1
-    for place in range(1, count):
-        if found[place] != found[distinct - 1]:
-            found[distinct] = found[place]
-            distinct += 1
-    return distinct
-
-
-@njit(cache=True, nogil=True)
-def _count(input_start: I64, input_spends: I64, output_address: I32, left_out: Bool) -> I64:
-    """How many links each transaction gives."""
+def _links(input_start: I64, input_spends: I64, output_address: I32, left_out: Bool) -> tuple[I32, I32, I64]:
+    """(u, v) of all links, and how many each transaction has."""
     counts = np.zeros(len(left_out), np.int64)
-    found = np.empty(_widest(input_start), np.int32)
+    most = widest = 0
+    for tx in range(len(left_out)):
+        inputs = input_start[tx + 1] - input_start[tx]
+        if inputs > 1 and not left_out[tx]:
+            most += inputs - 1
+            widest = max(widest, inputs)
+    u, v, found = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(widest, np.int32)
+    link = 0
     for tx in range(len(left_out)):
         spends = input_spends[input_start[tx] : input_start[tx + 1]]
-        if len(spends) > 1 and not left_out[tx]:
-            counts[tx] = max(_known_addresses(spends, output_address, found) - 1, 0)
-    return counts
-
-
-@njit(cache=True, nogil=True)
-def _fill(input_start: I64, input_spends: I64, output_address: I32, counts: I64) -> tuple[I32, I32]:
-    """(u, v) of all links, given how many each transaction has."""
-    total = counts.sum()
-    u, v = np.empty(total, np.int32), np.empty(total, np.int32)
-    found = np.empty(_widest(input_start), np.int32)
-    link = 0
-    for tx in range(len(counts)):
-        if counts[tx] == 0:
+        if len(spends) < 2 or left_out[tx]:
             continue
-        spends = input_spends[input_start[tx] : input_start[tx + 1]]
-        for place in range(1, _known_addresses(spends, output_address, found)):
+        known = take_addresses(spends, output_address, found)
+        for place in range(1, known):
             u[link], v[link] = found[0], found[place]
             link += 1
-    return u, v
+        counts[tx] = max(known - 1, 0)
+    return u[:link].copy(), v[:link].copy(), counts

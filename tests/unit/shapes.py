@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -149,7 +150,7 @@ def perturbed(draw: st.DrawFn) -> Shape:
                 "none": {"address": -1},
                 "nudge": {"value": max(0, of[place].value + draw(st.integers(-120_000, 120_000)))},
             }[change]
-            of[place] = replace(of[place], **fields)  # type: ignore[arg-type]
+            of[place] = replace(of[place], **fields)
     signing = draw(st.sampled_from([*Signing, Signing.UNSTATED, Signing.WHOLE]))
     time = draw(st.sampled_from([LATER, LATER, 1_400_000_000]))
     return Shape(inputs, outputs, signing, time)
@@ -180,20 +181,20 @@ def real_shapes(data: Path) -> tuple[list[Shape], list[str], list[str]]:
         stated = [orjson.loads(line) for line in lines]
     ids: dict[str, int] = {}
 
-    def side(each: dict[str, object]) -> Side:
+    def side(each: dict[str, Any]) -> Side:
         names = each.get("addresses")
         address = ids.setdefault(str(names), len(ids)) if names else -1
-        kind = _TYPES.get(str(each["type"])) or OutputType[str(each["type"]).upper()]
-        return Side(address, int(str(each["value"])), kind)
+        kind = _TYPES.get(each["type"]) or OutputType[each["type"].upper()]
+        return Side(address, each["value"], kind)
 
     txids = [tx["hash"] for tx in stated]
     sides_of = {tx["hash"]: ([side(i) for i in tx["inputs"]], [side(o) for o in tx["outputs"]]) for tx in stated}
     made: dict[str, Shape] = {}
 
-    def shape(tx: dict[str, object]) -> Shape:
-        inputs, outputs = sides_of[str(tx["hash"])]
+    def shape(tx: dict[str, Any]) -> Shape:
+        inputs, outputs = sides_of[tx["hash"]]
         spent = [made.get(i["spent_transaction_hash"]) for i in tx["inputs"]]
-        return Shape(inputs, outputs, Signing.UNSTATED, int(str(tx["block_timestamp"])), spent)
+        return Shape(inputs, outputs, Signing.UNSTATED, tx["block_timestamp"], spent)
 
     order = sorted(stated, key=lambda tx: (tx["block_timestamp"], tx["index"]))
     for tx in order:

@@ -12,7 +12,7 @@ from numba import njit
 from chain.model import I32, I64, U8, UNKNOWN, OutputType, Signing
 from clustering.bitcoin.coinjoin import parameters as p
 from clustering.bitcoin.coinjoin.classes import CoinjoinClass
-from clustering.bitcoin.ledger import Ledger
+from clustering.bitcoin.ledger import Ledger, sort_few, take_addresses
 
 _NONE = int(CoinjoinClass.NONE)
 _STRUCTURAL = int(CoinjoinClass.STRUCTURAL)
@@ -34,8 +34,6 @@ _UNSTATED = int(OutputType.UNSTATED)
 _DENOMINATIONS, _POOLS = p.WABISABI_DENOMINATIONS, p.WHIRLPOOL_POOLS
 _BAND_A, _BAND_B = p.WASABI_1_BANDS
 _DUST_A, _DUST_B = p.DUST_VALUES
-_SHORT = 32
-"""Values up to which insertion sort is quicker."""
 
 
 @njit(cache=True, nogil=True)
@@ -60,9 +58,9 @@ def _class_of(ledger: Ledger, tx: int, spends: I64, address: I32, brought: I64, 
     first, outputs = ledger.tx_first_output[tx], ledger.tx_output_count[tx]
     spendable, known = _take_values(ledger, first, outputs, value)
     values, returns = value[:known], outputs - spendable
-    addresses = _take_addresses(ledger, spends, address) if len(spends) > 1 else len(spends)
+    addresses = take_addresses(spends, ledger.output_address, address) if len(spends) > 1 else len(spends)
     if addresses > 1 and known > 1:
-        _sort(values)
+        sort_few(values)
     repeated = addresses > 1 and _most_frequent(values) > 1
     if repeated and returns == 0:
         form = _segwit_form(ledger, first, outputs, spends, values, addresses)
@@ -110,19 +108,6 @@ def _segwit_form(ledger: Ledger, first: int, outputs: int, spends: I64, values: 
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def _sort(values: I64) -> None:
-    if len(values) > _SHORT:
-        values.sort()
-        return
-    for end in range(1, len(values)):
-        moved, place = values[end], end
-        while place > 0 and values[place - 1] > moved:
-            values[place] = values[place - 1]
-            place -= 1
-        values[place] = moved
-
-
-@njit(cache=True, nogil=True, forceinline=True)
 def _take_values(ledger: Ledger, first: int, outputs: int, value: I64) -> tuple[int, int]:
     """Put the known values of the spendable outputs into `value`; how many are spendable, how many known."""
     spendable = known = 0
@@ -133,23 +118,6 @@ def _take_values(ledger: Ledger, first: int, outputs: int, value: I64) -> tuple[
                 value[known] = ledger.output_value[output]
                 known += 1
     return spendable, known
-
-
-@njit(cache=True, nogil=True, forceinline=True)
-def _take_addresses(ledger: Ledger, spends: I64, address: I32) -> int:
-    """Put the distinct known addresses of the spent outputs into `address`, ascending; how many they are."""
-    count = 0
-    for output in spends:
-        if output >= 0 and ledger.output_address[output] >= 0:
-            address[count] = ledger.output_address[output]
-            count += 1
-    _sort(address[:count])
-    distinct = min(count, 1)
-    for place in range(1, count):
-        if address[place] != address[distinct - 1]:
-            address[distinct] = address[place]
-            distinct += 1
-    return distinct
 
 
 @njit(cache=True, nogil=True)
@@ -401,7 +369,7 @@ def _is_structural(values: I64, addresses: int, brought: I64, fee: int, every_kn
     if len(values) < p.MIN_OUTPUTS or participants > addresses:
         return False
     ordered = values.copy()
-    _sort(ordered)
+    sort_few(ordered)
     start = 0
     while start < len(ordered):
         end = _run_end(ordered, start)
