@@ -119,14 +119,14 @@ class Forest:
         check_addresses(len(self), u, v)
         if first_ordinal < self.next_ordinal:
             raise ValueError(f"ordinal {first_ordinal} is not after the last one: {self.next_ordinal - 1}")
-        self._own()
+        self.own()
         joined = int(_attach(self.nodes, np.asarray(u, np.int32), np.asarray(v, np.int32), first_ordinal))
         self._next = first_ordinal + len(u)
         return joined
 
     def rollback(self, ordinal: int) -> None:
         """Undo all links with ordinals from `ordinal` on: the forest is as it was before them."""
-        self._own()
+        self.own()
         _rollback(self.nodes, ordinal)
         self._next = min(self.next_ordinal, max(ordinal, 0))
 
@@ -142,7 +142,7 @@ class Forest:
     def root(self, address: int, before: int | None = None) -> int:
         """The root above `address`: equal for two addresses of one cluster, and not a stable label."""
         self._check(address)
-        return int(_root(self.nodes, address, _limit(before)))
+        return int(node_root(self.nodes, address, _limit(before)))
 
     def roots(self, addresses: I32, before: int | None = None) -> I32:
         """`root` of each of many addresses, for instance to tell which members of a cluster were in it."""
@@ -197,9 +197,15 @@ class Forest:
         labels: I32 = _labels(self.nodes, _limit(before))
         return labels
 
-    def _own(self) -> None:
+    def own(self) -> Nodes:
+        """The nodes, in memory that may be written; whoever attaches to them says so with `attached`."""
         if not self.nodes.flags.writeable:
             self.nodes = self.nodes.copy()
+        return self.nodes
+
+    def attached(self, next_ordinal: int) -> None:
+        """Ordinals below `next_ordinal` were given to links."""
+        self._next = next_ordinal
 
     def _check(self, *addresses: int) -> None:
         for address in addresses:
@@ -245,7 +251,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _root(nodes: Nodes, address: int, before: int) -> int:
+def node_root(nodes: Nodes, address: int, before: int) -> int:
+    """The root above `address` by links with ordinals below `before`; for kernels."""
     while nodes[address].ordinal < before:
         address = nodes[address].parent
     return address
@@ -255,24 +262,32 @@ def _root(nodes: Nodes, address: int, before: int) -> int:
 def _roots_of(nodes: Nodes, addresses: I32, before: int) -> I32:
     roots = np.empty(len(addresses), np.int32)
     for place in range(len(addresses)):
-        roots[place] = _root(nodes, addresses[place], before)
+        roots[place] = node_root(nodes, addresses[place], before)
     return roots
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def attach_roots(nodes: Nodes, a: int, b: int, ordinal: int) -> int:
+    """Attach one of two roots to the other by the link `ordinal`; the root of both. For kernels.
+
+    The greater side keeps its root; of two equal sides the root with the smaller id.
+    """
+    if nodes[b].size > nodes[a].size or (nodes[b].size == nodes[a].size and b < a):
+        a, b = b, a
+    nodes[b].parent = a
+    nodes[b].ordinal = ordinal
+    nodes[a].size += nodes[b].size
+    return a
 
 
 @njit(cache=True, nogil=True)
 def _attach(nodes: Nodes, u: I32, v: I32, first_ordinal: int) -> int:
-    """The greater side keeps its root; of two equal sides the root with the smaller id."""
     joined = 0
     for link in range(len(u)):
-        above, below = _root(nodes, u[link], NEVER), _root(nodes, v[link], NEVER)
+        above, below = node_root(nodes, u[link], NEVER), node_root(nodes, v[link], NEVER)
         if above == below:
             continue
-        greater, smaller = nodes[above].size, nodes[below].size
-        if smaller > greater or (smaller == greater and below < above):
-            above, below = below, above
-        nodes[below].parent = above
-        nodes[below].ordinal = first_ordinal + link
-        nodes[above].size += nodes[below].size
+        attach_roots(nodes, above, below, first_ordinal + link)
         joined += 1
     return joined
 
@@ -336,7 +351,7 @@ def _sides(nodes: Nodes, u: I32, v: I32, child: int) -> tuple[int, int]:
     a, b = u[link], v[link]
     if min(a, b) < 0 or max(a, b) >= len(nodes):
         return -1, -1
-    root_a, root_b = _root(nodes, a, link), _root(nodes, b, link)
+    root_a, root_b = node_root(nodes, a, link), node_root(nodes, b, link)
     if root_a == child and root_b == above:
         return a, b
     if root_a == above and root_b == child:
