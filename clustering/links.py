@@ -22,6 +22,7 @@ class Rule(IntEnum):
     """The rule that found a link. The number is stored: append only."""
 
     COSPEND = 1
+    SAME_KEY = 2
 
 
 class LinkStatus(IntEnum):
@@ -56,6 +57,8 @@ class RuleFacts:
     link_type: LinkType
     level: str
     """The lowest level whose partition has the rule's links."""
+    version: int
+    """Raised whenever the rule finds other links in the same transactions: everything is then looked at again."""
     rate: None = None
     """The measured error rate with its place, n and bound; None says "not measured yet"."""
 
@@ -70,6 +73,17 @@ RULES: Mapping[Rule, RuleFacts] = MappingProxyType(
             source="Meiklejohn et al., A Fistful of Bitcoins, IMC 2013, heuristic 1",
             link_type=LinkType.CONTROLS,
             level="L0",
+            version=2,
+        ),
+        Rule.SAME_KEY: RuleFacts(
+            rule=Rule.SAME_KEY,
+            name="same key",
+            claim="Scripts that ask for a signature of one and the same key alone are controlled by one party.",
+            wording="as one key in several scripts",
+            source="BIP 141; BlockSci links wrapped scripts (Kalodner et al., USENIX Security 2020, cluster_manager.cpp)",
+            link_type=LinkType.CONTROLS,
+            level="L0",
+            version=1,
         ),
     }
 )
