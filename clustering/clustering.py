@@ -68,21 +68,11 @@ class Clustering:
         return together
 
 
-def build(
-    basis: Basis, columns: Columns, links: StoredLinks, forest: Forest | None = None, kept: int = 0
-) -> Clustering:
-    """Every index over `links`, checked against the independent relabelling.
+def build(basis: Basis, columns: Columns, links: StoredLinks, forest: Forest) -> Clustering:
+    """Every index over the accepted `links` and the `forest` of them, checked against the independent relabelling.
 
-    `forest`: one that holds the first `kept` of these links already. IntegrityError("partition", ...) where forest and
-    relabelling differ.
+    IntegrityError("partition", ...) where forest and relabelling differ.
     """
-    if forest is None:
-        forest, kept = Forest.empty(basis.address_count), 0
-    forest.rollback(kept)
-    if len(forest) > basis.address_count:  # a rollback of the ledger freed addresses; no link is left on them
-        forest = Forest(np.array(forest.nodes[: basis.address_count]))
-    forest.grow(basis.address_count)
-    forest.attach(links.u[kept:], links.v[kept:], kept)
     verify_partition(forest, links.u, links.v)
     labels = forest.labels()
     sums = member_index.summaries(labels, *_ledger_until(columns, basis.tx_count))

@@ -110,6 +110,12 @@ class Forest:
         if address_count > len(self):
             self.nodes = np.concatenate((self.nodes, _roots(address_count - len(self))))
 
+    def fitted(self, address_count: int) -> Forest:
+        """A forest of `address_count` addresses with the same links: none of them may be on an address that goes."""
+        fitted = Forest(np.array(self.nodes[:address_count]))
+        fitted.grow(address_count)
+        return fitted
+
     def attach(self, u: I32, v: I32, first_ordinal: int) -> int:
         """Join u[i] and v[i] by the link with ordinal first_ordinal + i; returns how many joined.
 

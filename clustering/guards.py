@@ -33,7 +33,7 @@ QUARANTINE_SIZE = 10_000
 """Addresses: a link between two clusters of this size or more is held."""
 
 NOBODY = -1
-"""The entity of an address without a label that names a service."""
+"""The entity of an address without a label that names a service: below every entity."""
 
 
 class Reason(IntEnum):
@@ -152,7 +152,7 @@ def _judge(
             reason[link] = _DECISION
         elif above != below:
             one, other = service[above], service[below]
-            if one != NOBODY and other != NOBODY and one != other:
+            if min(one, other) != NOBODY and one != other:
                 status[link], reason[link] = _HELD, _SERVICES
                 continue
             if min(nodes[above].size, nodes[below].size) >= quarantine_size:
@@ -161,6 +161,6 @@ def _judge(
         if above != below:
             one, other = service[above], service[below]
             root = attach_roots(nodes, above, below, ordinal)
-            service[root] = max(one, other) if NOBODY in (one, other) else min(one, other)
+            service[root] = max(one, other) if min(one, other) == NOBODY else min(one, other)
         ordinal += 1
     return status, reason

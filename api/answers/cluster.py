@@ -305,7 +305,9 @@ def _in_run(found: Found, run: Run) -> HistoryRun:
     elif run.run_id > clustering.basis.run_id:
         note = "not looked at: the run is newer than the one that was asked for"
     elif clustering.before(run.tx_count) != run.link_count:
-        note = "not looked at: links were added to or taken from its part of the ledger since"
+        note = (
+            "not looked at: links of its part of the ledger were judged otherwise since; cluster diff has the changes"
+        )
     elif found.address >= run.address_count:
         note = "the address was not observed yet"
     else:

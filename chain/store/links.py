@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,9 @@ from chain.source import Tip
 from chain.store.copy import Field, Integers, decode, encode
 from chain.store.dataset import Dataset
 from chain.store.postgres import Connection, queries
+
+CLOSED_AT_ONCE = 100_000
+"""Links that one statement closes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,11 @@ class Run:
     link_count: int
     cluster_count: int
     partition_sha256: str
+    label_set: int | None = None
+    decision_id: int = 0
+    held_count: int = 0
+    changed_from: int | None = None
+    """The first transaction of an earlier run whose links this one judged otherwise."""
     finished_at: datetime | None = None
 
 
@@ -51,9 +59,46 @@ class StoredLinks:
     rule: U8
     tx: I64
     status: U8
+    reason: U8
 
     def __len__(self) -> int:
         return len(self.u)
+
+    def take(self, rows: Any) -> StoredLinks:
+        """The links at `rows` (positions, a mask or a slice), in that order."""
+        return StoredLinks(*(getattr(self, name)[rows] for name in StoredLinks.__slots__))
+
+    @classmethod
+    def empty(cls) -> StoredLinks:
+        ids, narrow, bytes_ = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.uint8)
+        return cls(ids, narrow, narrow, bytes_, ids, bytes_, bytes_)
+
+    def joined(self, others: StoredLinks) -> StoredLinks:
+        """These, then `others`."""
+        return StoredLinks(
+            *(np.concatenate((getattr(self, name), getattr(others, name))) for name in StoredLinks.__slots__)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's word on a link, by durable names; address keys are kind byte and payload, in ascending order."""
+
+    txid: bytes
+    """Internal byte order"""
+    rule: int
+    a: bytes
+    b: bytes
+    verdict: str
+    """accept, refuse or withdraw"""
+    decided_by: str
+    reason: str
+    decision_id: int = 0
+    decided_at: datetime | None = None
+
+    @property
+    def link(self) -> tuple[bytes, int, bytes, bytes]:
+        return self.txid, self.rule, self.a, self.b
 
 
 def _run(row: asyncpg.Record) -> Run:
@@ -61,7 +106,8 @@ def _run(row: asyncpg.Record) -> Run:
     return Run(
         row["run_id"], row["level"], row["epoch"], row["tx_count"], row["address_count"], tip,
         json.loads(row["rules"]), row["code_version"], row["link_count"], row["cluster_count"],
-        row["partition_sha256"], row["finished_at"],
+        row["partition_sha256"], row["label_set"], row["decision_id"], row["held_count"], row["changed_from"],
+        row["finished_at"],
     )  # fmt: skip
 
 
@@ -92,13 +138,13 @@ class LinkStore:
     async def next_link_id(self, dataset: Dataset) -> int:
         return int(await self.connection.fetchval(self._sql["next_link_id"], dataset.dataset_id))
 
-    async def commit(self, dataset: Dataset, run: Run, links: StoredLinks) -> None:
-        """Add a run and the links that it found, or nothing."""
+    async def commit(self, dataset: Dataset, run: Run, links: StoredLinks, closed: I64) -> None:
+        """Add a run and its new links, and close those (ids `closed`) that it no longer has; or nothing."""
         fields: list[Field] = [
             Integers(np.full(len(links), dataset.dataset_id), 2), Integers(links.link_id, 8),
             Integers(links.u, 4), Integers(links.v, 4), Integers(links.rule, 2), Integers(links.tx, 8),
             Integers(links.status, 2), Integers(np.full(len(links), run.run_id), 4),
-            Integers(np.full(len(links), -1), 4, null=-1),
+            Integers(np.full(len(links), -1), 4, null=-1), Integers(links.reason, 2),
         ]  # fmt: skip
         try:
             async with self.connection.transaction():
@@ -106,25 +152,67 @@ class LinkStore:
                     self._sql["add_run"], dataset.dataset_id, run.run_id, run.level, run.epoch, run.tx_count,
                     run.address_count, None if run.tip is None else run.tip.height,
                     None if run.tip is None else run.tip.hash, json.dumps(run.rules, sort_keys=True),
-                    run.code_version, run.link_count, run.cluster_count, run.partition_sha256,
+                    run.code_version, run.link_count, run.cluster_count, run.partition_sha256, run.label_set,
+                    run.decision_id, run.held_count, run.changed_from,
                 )  # fmt: skip
+                for first in range(0, len(closed), CLOSED_AT_ONCE):
+                    ids = closed[first : first + CLOSED_AT_ONCE].tolist()
+                    await self.connection.execute(self._sql["close_links"], dataset.dataset_id, run.run_id, ids)
                 if len(links):
                     await self.connection.copy_to_table("link", source=io.BytesIO(encode(fields)), format="binary")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise StoreUnavailable(f"the database did not take the links: {error}") from error
 
-    async def standing(self, dataset: Dataset, run_id: int, accepted: int) -> StoredLinks:
-        """The links of status `accepted` that stood in run `run_id`, in canonical order."""
-        sql = self._sql["copy_links"].format(dataset=dataset.dataset_id, run=run_id, accepted=accepted)
+    async def standing(self, dataset: Dataset, run_id: int) -> StoredLinks:
+        """The links of every status that stood in run `run_id`, in canonical order."""
+        sql = self._sql["copy_links"].format(dataset=dataset.dataset_id, run=run_id)
         buffer = io.BytesIO()
         await self.connection.copy_from_query(sql, output=buffer, format="binary")
-        layout = [("link_id:i", 8), ("u:i", 4), ("v:i", 4), ("rule:i", 2), ("tx:i", 8), ("status:i", 2)]
+        layout = [
+            ("link_id:i", 8), ("u:i", 4), ("v:i", 4), ("rule:i", 2), ("tx:i", 8), ("status:i", 2), ("reason:i", 2),
+        ]  # fmt: skip
         rows: dict[str, npt.NDArray[Any]] = decode(buffer.getvalue(), layout)
         return StoredLinks(
             rows["link_id"], rows["u"], rows["v"], rows["rule"].astype(np.uint8), rows["tx"],
-            rows["status"].astype(np.uint8),
+            rows["status"].astype(np.uint8), rows["reason"].astype(np.uint8),
         )  # fmt: skip
 
     async def of_transaction(self, dataset: Dataset, tx_id: int) -> list[asyncpg.Record]:
         """The links that rest on a transaction and stand."""
         return await self.connection.fetch(self._sql["links_of_tx"], dataset.dataset_id, tx_id)
+
+    async def held_count(self, dataset: Dataset) -> int:
+        """How many links stand and do not join."""
+        return int(await self.connection.fetchval(self._sql["held_count"], dataset.dataset_id))
+
+    async def held(
+        self, dataset: Dataset, run_id: int, limit: int, after: tuple[int, int, int, int] = (-1, 0, 0, 0)
+    ) -> list[asyncpg.Record]:
+        """At most `limit` links that stand in run `run_id` and do not join, behind a place (tx, rule, u, v)."""
+        return await self.connection.fetch(self._sql["held"], dataset.dataset_id, run_id, *after, limit)
+
+    async def changes(self, dataset: Dataset, first: int, last: int, limit: int) -> list[asyncpg.Record]:
+        """At most `limit` links that were held, refused, closed or judged otherwise after run `first`, up to `last`."""
+        return await self.connection.fetch(self._sql["changes"], dataset.dataset_id, first, last, limit)
+
+    async def decide(self, dataset: Dataset, decision: Decision) -> Decision:
+        """Add a person's word on a link."""
+        given = (decision.verdict, decision.decided_by, decision.reason)
+        row = await self.connection.fetchrow(
+            self._sql["add_decision"], dataset.dataset_id, decision.txid, decision.rule, decision.a[0], decision.a[1:],
+            decision.b[0], decision.b[1:], *given,
+        )  # fmt: skip
+        assert row is not None, "an insert returns its row"
+        return replace(decision, decision_id=row["decision_id"], decided_at=row["decided_at"])
+
+    async def decisions(self, dataset: Dataset) -> list[Decision]:
+        """Every word on a link of a dataset, the newest first: of one link the first counts."""
+        rows = await self.connection.fetch(self._sql["decisions"], dataset.dataset_id)
+        return [
+            Decision(
+                row["txid"], row["rule"], bytes([row["a_kind"]]) + row["a_payload"],
+                bytes([row["b_kind"]]) + row["b_payload"], row["verdict"], row["decided_by"], row["reason"],
+                row["decision_id"], row["decided_at"],
+            )
+            for row in rows
+        ]  # fmt: skip

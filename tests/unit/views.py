@@ -26,6 +26,7 @@ from clustering import clustering as index
 from clustering.bitcoin import cospend
 from clustering.bitcoin.ledger import Ledger
 from clustering.clustering import Basis, Clustering
+from clustering.forest import Forest
 
 Row = dict[str, Any]
 
@@ -69,9 +70,14 @@ def clustering_of(columns: Columns, run: int, txs: int | None = None) -> Cluster
     """A run over the first `txs` transactions (None: all)."""
     end = columns.tx_count if txs is None else txs
     found = cospend.links(Ledger.of(columns), columns.block_height[columns.tx_block], 0, end)
-    links = StoredLinks(np.arange(len(found), dtype=np.int64), found.u, found.v, found.rule, found.tx, found.status)
+    no_reason = np.zeros(len(found), np.uint8)
+    links = StoredLinks(
+        np.arange(len(found), dtype=np.int64), found.u, found.v, found.rule, found.tx, found.status, no_reason
+    )
     basis = Basis("test", columns.manifest.dataset, run, "L0", 1, end, columns.address_count)
-    return index.build(basis, columns, links)
+    forest = Forest.empty(columns.address_count)
+    forest.attach(links.u, links.v, 0)
+    return index.build(basis, columns, links, forest)
 
 
 def named(*words: object) -> str:

@@ -1,26 +1,57 @@
--- Queries of chain/store/links.py: clustering runs and links.
+-- Queries of chain/store/links.py: clustering runs, links and decisions.
 
 -- name: runs
 select run_id, level, epoch, tx_count, address_count, tip_height, tip_hash, rules::text, code_version, link_count,
-       cluster_count, partition_sha256, finished_at
+       cluster_count, partition_sha256, label_set, decision_id, held_count, changed_from, finished_at
 from clustering_run where dataset_id = $1 and ($2::integer is null or run_id < $2) order by run_id desc limit $3;
 
 -- name: add_run
 insert into clustering_run (dataset_id, run_id, level, epoch, tx_count, address_count, tip_height, tip_hash, rules,
-                            code_version, link_count, cluster_count, partition_sha256)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12, $13);
+                            code_version, link_count, cluster_count, partition_sha256, label_set, decision_id,
+                            held_count, changed_from)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12, $13, $14, $15, $16, $17);
 
 -- name: next_link_id
 select coalesce(max(link_id) + 1, 0) from link where dataset_id = $1;
 
 -- name: links_of_tx
-select link_id, u, v, rule, tx_id, status, from_run from link
+select link_id, u, v, rule, tx_id, status, reason, from_run from link
 where dataset_id = $1 and tx_id = $2 and to_run is null order by link_id;
 
 -- name: copy_links
-select link_id, u, v, rule, tx_id, status from link
-where dataset_id = {dataset} and status = {accepted} and from_run <= {run} and (to_run is null or to_run > {run})
+-- What stood in a run: a row that a later run closed still counts for it.
+select link_id, u, v, rule, tx_id, status, reason from link
+where dataset_id = {dataset} and from_run <= {run} and (to_run is null or to_run > {run})
 order by tx_id, rule, u, v
+
+-- name: close_links
+update link set to_run = $2 where dataset_id = $1 and link_id = any($3::bigint[]);
+
+-- name: held
+-- The links that stand and do not join, in canonical order, behind a place in it.
+select link_id, u, v, rule, tx_id, status, reason, from_run from link
+where dataset_id = $1 and status <> 1 and to_run is null and from_run <= $2
+  and (tx_id, rule, u, v) > ($3::bigint, $4::smallint, $5::integer, $6::integer)
+order by tx_id, rule, u, v limit $7;
+
+-- name: held_count
+select count(*) from link where dataset_id = $1 and status <> 1 and to_run is null;
+
+-- name: changes
+-- The links that came, went or changed their status between two runs.
+select u, v, rule, tx_id, status, reason, from_run, to_run from link
+where dataset_id = $1 and ((from_run > $2 and from_run <= $3 and status <> 1)
+                           or (to_run > $2 and to_run <= $3 and from_run <= $2))
+order by tx_id, rule, u, v, from_run limit $4;
+
+-- name: add_decision
+insert into link_decision (dataset_id, txid, rule, a_kind, a_payload, b_kind, b_payload, verdict, decided_by, reason)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning decision_id, decided_at;
+
+-- name: decisions
+-- The newest word on each link, and those that it took the place of, the newest first.
+select decision_id, txid, rule, a_kind, a_payload, b_kind, b_payload, verdict, decided_by, reason, decided_at
+from link_decision where dataset_id = $1 order by decision_id desc;
 
 -- name: retire_links
 -- Called by a rollback while the transactions and addresses are still there.
