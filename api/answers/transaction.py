@@ -8,6 +8,7 @@ import asyncpg
 import numpy as np
 
 from api.answers import text
+from api.answers.change import change_of
 from api.answers.naming import asked_for
 from api.answers.shapes import (
     BlockName,
@@ -113,6 +114,7 @@ def _answer(view: DatasetView, row: StoredTransaction) -> TransactionAnswer:
             }
         ],
         "links": [_link(view, link) for link in _standing(view, row)[:TRANSACTION_LINKS]],
+        "change": change_of(view, row, mixed=class_of(view, row.tx)["name"] != "none"),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,7 +38,7 @@ class Transaction:
     sequences: list[int] = field(default_factory=list)
 
 
-def arrays(transactions: list[Transaction], proofs: list[int], txids: list[bytes] | None = None) -> LedgerArrays:
+def arrays(transactions: list[Transaction], proofs: Sequence[int], txids: list[bytes] | None = None) -> LedgerArrays:
     """Columns of transactions in chain order. Addresses are numbered anew, in order of first appearance."""
     rows: list[Output] = []
     outside: list[int] = []

@@ -186,9 +186,7 @@ def payments(shapes: list[tuple[bool, bool]]) -> tuple[Votes, np.ndarray, object
     row = 0
     for place, own in enumerate(shapes):
         address = 10 * place
-        transactions.append(
-            Transaction([Output(address, 900)], [Output(address + 1, 500), Output(address + 2, 300)])
-        )
+        transactions.append(Transaction([Output(address, 900)], [Output(address + 1, 500), Output(address + 2, 300)]))
         transactions.append(Transaction([row + 1], [Output(address + 3, 1)]))
         transactions.append(Transaction([row + 2], [Output(address + 4, 1)]))
         first = 5 * place

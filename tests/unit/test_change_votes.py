@@ -30,7 +30,8 @@ def votes_of(at: LedgerArrays, whole: bool = True, labels: I32 | None = None) ->
 
 def said(votes: Votes, feature: Feature, tx: int) -> list[int]:
     """A feature's votes on the outputs of one transaction."""
-    return votes.vote[votes.tx == tx, feature].tolist()
+    found: list[int] = votes.vote[votes.tx == tx, feature].tolist()
+    return found
 
 
 # Kernels and twins
@@ -180,7 +181,8 @@ def test_of_more_outputs_only_meiklejohn_s_rule_speaks() -> None:
     def voted(makes: list[Output]) -> list[list[int]]:
         at = arrays([Transaction([], seen), Transaction([Output(1, 10**6)], makes)], [BYTES])
         votes = votes_of(at)
-        return votes.vote[votes.tx == 1].tolist()
+        rows: list[list[int]] = votes.vote[votes.tx == 1].tolist()
+        return rows
 
     wide = voted([*seen[:3], new])
     assert [row[Feature.MEIKLEJOHN] for row in wide] == [-1, -1, -1, 1]
@@ -290,11 +292,11 @@ def test_wrapped_segwit_is_told_only_where_no_other_coin_can_have_the_witness() 
 
 def test_arguments_of_another_range_are_refused() -> None:
     at = pay([(1, 5)], [(2, 3), (3, 1)])
-    with pytest.raises(ValueError, match="not within 0..1"):
+    with pytest.raises(ValueError, match="not within 0"):
         window(at, 0, 2)
     with pytest.raises(ValueError, match="have 2 output rows"):
         cast(at, 0, 1, Surroundings(np.zeros(1, np.int64), np.zeros(2, np.int8), True), nothing_left_out(0, 1))
-    with pytest.raises(ValueError, match="within 0..0"):
+    with pytest.raises(ValueError, match="within 0"):
         fingerprints(at, np.array([1], np.int64))
     assert fingerprints(at, np.empty(0, np.int64)).shape == (0, FINGERPRINTS)
     assert cast(at, 1, 1, around(at, 1, 1, True), nothing_left_out(1, 1)).vote.shape == (0, FEATURES)

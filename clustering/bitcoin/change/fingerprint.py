@@ -58,7 +58,7 @@ def fingerprints(at: LedgerArrays, txs: I64) -> I16:
 
     The time is linear in their inputs and outputs. ValueError where a transaction is none of the ledger.
     """
-    if len(txs) and not (0 <= int(txs.min()) and int(txs.max()) < len(at.tx_block)):
+    if len(txs) and not (int(txs.min()) >= 0 and int(txs.max()) < len(at.tx_block)):
         raise ValueError(f"transactions are within 0..{len(at.tx_block) - 1}")
     found: I16 = _fingerprints(at, txs)
     return found
@@ -129,7 +129,7 @@ def _reference_block(at: LedgerArrays, coin: int) -> int:
 def _same_script(at: LedgerArrays, output: int, other: int) -> bool:
     """Whether two outputs are known to have one script. (Scripts themselves are not in the columns.)"""
     known = at.output_address[output] >= 0 and at.output_type[output] != _UNSTATED
-    return (
+    return bool(
         known
         and at.output_address[output] == at.output_address[other]
         and at.output_type[output] == at.output_type[other]
@@ -144,7 +144,7 @@ def maker(at: LedgerArrays, output: int) -> int:
     tx = np.searchsorted(at.tx_first_output, output, side="right") - 1
     if tx < 0 or output >= at.tx_first_output[tx] + at.tx_output_count[tx]:
         return UNKNOWN
-    return tx
+    return int(tx)
 
 
 @njit(cache=True, nogil=True)
@@ -238,7 +238,7 @@ def _outpoint_above(at: LedgerArrays, left: int, right: int) -> bool:
     right_txid = at.tx_txid[right_tx] if right_tx >= 0 else at.outside_txid[right_row]
     for byte in range(31, -1, -1):  # hashes are printed in reverse
         if left_txid[byte] != right_txid[byte]:
-            return left_txid[byte] > right_txid[byte]
+            return bool(left_txid[byte] > right_txid[byte])
     left_index = left - at.tx_first_output[left_tx] if left_tx >= 0 else at.outside_index[left_row]
     right_index = right - at.tx_first_output[right_tx] if right_tx >= 0 else at.outside_index[right_row]
-    return left_index > right_index
+    return bool(left_index > right_index)

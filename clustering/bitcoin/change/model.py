@@ -142,9 +142,7 @@ def lead(votes: Votes, height: int, weights: Weights = PUBLISHED_WEIGHTS) -> Lea
     """What may be said of the one transaction that `votes` are of; `height`: UNKNOWN where there is none."""
     if len(np.unique(votes.tx)) != 1:
         raise ValueError(f"votes of {len(np.unique(votes.tx))} transactions, not of one")
-    conventions = {
-        int(output): int(bits) for output, bits in zip(votes.output, votes.convention, strict=True) if bits
-    }
+    conventions = {int(output): int(bits) for output, bits in zip(votes.output, votes.convention, strict=True) if bits}
     if conventions:
         return Lead(Standing.CONVENTION, None, None, None, (), conventions)
     cast = _listed(votes, weights)

@@ -182,10 +182,7 @@ def reference(
     }
     pair = len(made) == 2 and len(outputs) == 2 and (addresses[0] != addresses[1] or addresses[0] < 0)
     spent = all(output in spenders for output in outputs)
-    if pair:
-        candidates = _candidates(at, tx, outputs, coins, spenders, whole)
-    else:
-        candidates = {}
+    candidates = _candidates(at, tx, outputs, coins, spenders, whole) if pair else {}
     news = [_reference_fresh(output, fresh, whole) for output in outputs]
     if pair:
         candidates[Feature.SHADOW] = news
@@ -325,7 +322,7 @@ def _fill(
         if is_pair:
             _vote_values(at, coins, outputs, votes)
             _vote_type(at, coins, outputs, votes)
-            _vote_peeling(at, tx, coins, by, whole, votes)
+            _vote_peeling(at, coins, by, whole, votes)
             if all_spent:
                 _vote_fingerprints(tx, by, wanted, marks, votes)
         start = end
@@ -385,7 +382,7 @@ def _vote_fresh(
 @njit(cache=True, nogil=True)
 def _vote_values(at: LedgerArrays, coins: I64, outputs: I64, votes: I8) -> None:
     a, b = at.output_value[outputs[0]], at.output_value[outputs[1]]
-    if a == UNKNOWN or b == UNKNOWN:
+    if UNKNOWN in (a, b):
         return
     candidates = np.zeros(2, np.int8)
     power = 10 ** (FIRST_DIGIT - 1)
@@ -393,7 +390,7 @@ def _vote_values(at: LedgerArrays, coins: I64, outputs: I64, votes: I8) -> None:
         power *= 10
         candidates[0], candidates[1] = a % power != 0, b % power != 0
         _settle(candidates, votes, _ROUND_VALUE)
-    least, total = np.int64(-1), np.int64(0)
+    least, total = -1, 0
     for coin in coins:
         value = at.output_value[coin] if coin >= 0 else UNKNOWN
         if value == UNKNOWN:
@@ -431,11 +428,11 @@ def _vote_type(at: LedgerArrays, coins: I64, outputs: I64, votes: I8) -> None:
 def _peels(at: LedgerArrays, tx: int) -> bool:
     """Whether a transaction has one input and two outputs."""
     last = at.tx_first_input[tx + 1] if tx + 1 < len(at.tx_first_input) else len(at.input_spends)
-    return last - at.tx_first_input[tx] == 1 and at.tx_output_count[tx] == 2
+    return bool(last - at.tx_first_input[tx] == 1 and at.tx_output_count[tx] == 2)
 
 
 @njit(cache=True, nogil=True)
-def _vote_peeling(at: LedgerArrays, tx: int, coins: I64, by: I64, whole: bool, votes: I8) -> None:
+def _vote_peeling(at: LedgerArrays, coins: I64, by: I64, whole: bool, votes: I8) -> None:
     if len(coins) != 1:
         return
     parent = maker(at, coins[0])
@@ -461,5 +458,3 @@ def _vote_fingerprints(tx: int, by: I64, wanted: I64, marks: I16, votes: I8) -> 
             continue
         candidates[0], candidates[1] = theirs[0][number] == own[number], theirs[1][number] == own[number]
         _settle(candidates, votes, FIRST_FINGERPRINT + number)
-
-
