@@ -66,10 +66,10 @@ def _lines(txid: str, answer: TransactionAnswer) -> list[str]:
     lines.append(f"links        {counted(len(answer['links']), 'link')} on it")
     for link in answer["links"]:
         lines.append(f"  {link['rule']} ({link['status']}): {' - '.join(link['addresses'])}")
-    return [*lines, *_change_lines(answer["change"]), *limit_lines(answer["limits_hit"])]
+    return [*lines, *change_lines(answer["change"]), *limit_lines(answer["limits_hit"])]
 
 
-def _change_lines(change: Change) -> list[str]:
+def change_lines(change: Change) -> list[str]:
     named = "" if change["n"] is None else f": output {change['n']}, {change['address'] or 'no address'}"
     score = change["score_milli_nats"]
     lines = [f"change       {change['status']}{named}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +67,25 @@ def test_a_weight_is_the_log_odds_of_the_published_precision(feature: Feature) -
         return
     p = facts.precision_ppm / 1_000_000
     assert facts.weight == round(1_000 * math.log(p / (1 - p)))
+
+
+@pytest.mark.parametrize("feature", Feature)
+def test_every_feature_is_documented_with_its_rates(feature: Feature) -> None:
+    facts = FACTS[feature]
+    text = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
+    rates = [
+        "none" if ppm is None else f"{ppm // 10_000}.{ppm % 10_000 // 100:02d} %"
+        for ppm in (facts.precision_ppm, facts.coverage_ppm)
+    ]
+    cells = (facts.name, facts.claim, facts.family, *rates, str(facts.weight), facts.source)
+    assert f"| {' | '.join(cells)} |" in text
+
+
+def test_published_bounds_lie_just_below_the_published_rates() -> None:
+    for facts in FACTS.values():
+        assert (facts.lower_ppm is None) == (facts.coverage_ppm is None)
+        if facts.lower_ppm is not None and facts.precision_ppm is not None:
+            assert facts.precision_ppm - 500 < facts.lower_ppm < facts.precision_ppm
 
 
 def test_every_feature_and_every_family_is_used() -> None:
