@@ -9,10 +9,11 @@ from api.answers.shapes import Change, ChangeVote
 from api.answers.view import DatasetView, has_everything
 from chain.model import I64, UNKNOWN, OutputType, Proof
 from chain.store.answers import StoredTransaction
-from clustering.bitcoin.change.arrays import LedgerArrays
+from clustering.bitcoin.change.arrays import I8, LedgerArrays
 from clustering.bitcoin.change.features import FACTS, LAST_MEASURED_HEIGHT
+from clustering.bitcoin.change.kernels import MAX_OUTPUTS
 from clustering.bitcoin.change.model import MARGIN, PUBLISHED_WEIGHTS, Lead, Standing, Vote, convention_words, lead
-from clustering.bitcoin.change.votes import I8, MAX_OUTPUTS, Surroundings, Votes, cast
+from clustering.bitcoin.change.votes import Surroundings, Votes, cast
 
 LEAD_NOT_LINK = "a lead, not a link: it joins nothing, and its score is no probability; " + text.NO_FINDING
 BY_CONVENTION = "change by convention: no feature was asked; " + text.NO_FINDING

@@ -13,7 +13,8 @@ from clustering.bitcoin.change.arrays import LedgerArrays
 from clustering.bitcoin.change.features import FEATURES, FIRST_FINGERPRINT, Convention, Feature
 from clustering.bitcoin.change.fingerprint import FINGERPRINTS, fingerprints
 from clustering.bitcoin.change.fingerprint import reference as reference_fingerprint
-from clustering.bitcoin.change.votes import MAX_OUTPUTS, Surroundings, Votes, cast, freshness, reference, window
+from clustering.bitcoin.change.kernels import MAX_OUTPUTS
+from clustering.bitcoin.change.votes import Surroundings, Votes, cast, freshness, reference, window
 from tests.unit.change_ledgers import Output, Transaction, around, arrays, change_ledgers
 
 BYTES, STATED = Proof.BYTES, Proof.STATED

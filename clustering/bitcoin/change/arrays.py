@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from chain.columns import Columns
 from chain.model import I32, I64, U8
+
+I8 = npt.NDArray[np.int8]
+I16 = npt.NDArray[np.int16]
 
 
 class LedgerArrays(NamedTuple):

@@ -16,14 +16,11 @@ amounts has several. Since 2021 most wallets share version 2 and replaceability,
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-from chain.model import I64, UNKNOWN, OutputType, Proof
-from clustering.bitcoin.change.arrays import LedgerArrays
+from chain.model import I32, I64, UNKNOWN, OutputType, Proof
+from clustering.bitcoin.change.arrays import I16, LedgerArrays
 from clustering.bitcoin.change.features import FEATURES, FIRST_FINGERPRINT, Feature
-
-I16 = npt.NDArray[np.int16]
 
 FINGERPRINTS = FEATURES - FIRST_FINGERPRINT
 
@@ -137,12 +134,12 @@ def _same_script(at: LedgerArrays, output: int, other: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def maker(at: LedgerArrays, output: int) -> int:
+def maker(tx_first_output: I64, tx_output_count: I32, output: int) -> int:
     """The transaction that made an output, UNKNOWN for one from outside or one that is not known."""
     if output < 0:
         return UNKNOWN
-    tx = np.searchsorted(at.tx_first_output, output, side="right") - 1
-    if tx < 0 or output >= at.tx_first_output[tx] + at.tx_output_count[tx]:
+    tx = np.searchsorted(tx_first_output, output, side="right") - 1
+    if tx < 0 or output >= tx_first_output[tx] + tx_output_count[tx]:
         return UNKNOWN
     return int(tx)
 
@@ -174,7 +171,7 @@ def _of_coins(at: LedgerArrays, tx: int, first: int, end: int, row: I16) -> None
             typed = False
         else:
             types |= 1 << at.output_type[coin]
-        parent = maker(at, coin)
+        parent = maker(at.tx_first_output, at.tx_output_count, coin)
         if parent < 0:
             placed = False
         elif at.tx_block[parent] == at.tx_block[tx]:
@@ -231,7 +228,10 @@ def _bip69(at: LedgerArrays, first: int, end: int, first_output: int, outputs: i
 @njit(cache=True, nogil=True)
 def _outpoint_above(at: LedgerArrays, left: int, right: int) -> bool:
     """Whether the outpoint of output `left` comes after that of `right`."""
-    left_tx, right_tx = maker(at, left), maker(at, right)
+    left_tx, right_tx = (
+        maker(at.tx_first_output, at.tx_output_count, left),
+        maker(at.tx_first_output, at.tx_output_count, right),
+    )
     left_row = np.searchsorted(at.outside_output, left) if left_tx < 0 else 0
     right_row = np.searchsorted(at.outside_output, right) if right_tx < 0 else 0
     left_txid = at.tx_txid[left_tx] if left_tx >= 0 else at.outside_txid[left_row]

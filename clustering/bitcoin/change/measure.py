@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from chain.model import I32, I64, Bool
-from clustering.bitcoin.change.arrays import LedgerArrays
+from clustering.bitcoin.change.arrays import I8, LedgerArrays
 from clustering.bitcoin.change.features import FEATURES, Convention
 from clustering.bitcoin.change.model import Weights
-from clustering.bitcoin.change.votes import I8, Votes
+from clustering.bitcoin.change.votes import Votes
 from clustering.levels import lower_bound
 
 COLLAPSE_PERCENT = 10

@@ -18,8 +18,9 @@ from enum import StrEnum
 import numpy as np
 
 from chain.model import I64
+from clustering.bitcoin.change.arrays import I8
 from clustering.bitcoin.change.features import FACTS, FEATURES, Convention, Feature
-from clustering.bitcoin.change.votes import I8, Votes
+from clustering.bitcoin.change.votes import Votes
 
 MARGIN = 2_944
 """Milli-nats between the two outputs from which one is called a lead: odds of 0.95 to 0.05, the bound of the lowest
