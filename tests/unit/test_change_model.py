@@ -20,6 +20,7 @@ from clustering.bitcoin.change.measure import (
     fit_strata,
     pairs,
     strata,
+    stratum,
     truth,
 )
 from clustering.bitcoin.change.model import (
@@ -278,13 +279,13 @@ def test_a_feature_that_is_never_wrong_stays_finite() -> None:
 
 def test_each_stratum_is_fitted_on_its_own() -> None:
     vote, change = drawn(3, 6_000)
-    stratum = np.arange(6_000) % 2
-    change = change ^ (stratum == 1)
-    found = fit_strata(vote, change, stratum, "test")
+    half = np.arange(6_000) % 2
+    change = change ^ (half == 1)
+    found = fit_strata(vote, change, half, "test")
     assert list(found) == [0, 1]
     assert found[0].milli_nats[2] > 1_000
     assert found[1].milli_nats[2] < -1_000
-    assert found[1].origin == "test, stratum 1"
+    assert found[1].origin == "test; 1 input, both outputs spent, height not known"
 
 
 @pytest.mark.parametrize(("votes", "truths"), [(0, 0), (3, 2)])
@@ -295,8 +296,8 @@ def test_nothing_to_fit_is_refused(votes: int, truths: int) -> None:
 
 @given(st.lists(st.tuples(st.integers(-9, 9), st.booleans(), st.integers(0, 2)), max_size=30))
 def test_rates_count_what_is_named_right_and_wrong(rows: list[tuple[int, bool, int]]) -> None:
-    score, change, stratum = (np.array(column) for column in zip(*rows, strict=True)) if rows else (np.zeros(0),) * 3
-    found = evaluate(score.astype(np.int64), change.astype(np.bool_), stratum.astype(np.int64), [1, 5])
+    score, change, of = (np.array(column) for column in zip(*rows, strict=True)) if rows else (np.zeros(0),) * 3
+    found = evaluate(score.astype(np.int64), change.astype(np.bool_), of.astype(np.int64), [1, 5])
     assert [(rate.stratum, rate.threshold) for rate in found] == [
         (each, threshold) for each in sorted({row[2] for row in rows}) for threshold in (1, 5)
     ]
@@ -304,7 +305,7 @@ def test_rates_count_what_is_named_right_and_wrong(rows: list[tuple[int, bool, i
         here = [row for row in rows if row[2] == rate.stratum]
         named = [row for row in here if abs(row[0]) >= rate.threshold]
         assert rate.trials == len(here)
-        assert rate.right == sum((of > 0) == is_change for of, is_change, _ in named)
+        assert rate.right == sum((each > 0) == is_change for each, is_change, _ in named)
         assert rate.right + rate.wrong == len(named)
         assert rate.lower_ppm == lower_bound(rate.right, len(named))
 
@@ -317,3 +318,12 @@ def test_a_threshold_of_nothing_is_refused() -> None:
 def test_strata_of_votes_are_told_by_inputs_and_by_what_is_spent() -> None:
     votes = of_pair({}, inputs=np.array([1, 7], np.int32), spent=np.array([True, False]))
     assert strata(votes).tolist() == [1, 4]
+    numbers = strata(votes, np.array([2 * ERA_BLOCKS, UNKNOWN], np.int32))
+    assert [stratum(number) for number in numbers.tolist()] == [Stratum(1, True, 2), Stratum(3, False, None)]
+
+
+@given(st.integers(1, 9), st.booleans(), st.integers(-1, 10**6))
+def test_a_stratum_s_number_says_which_it_is(inputs: int, spent: bool, height: int) -> None:
+    votes = of_pair({}, inputs=np.full(2, inputs, np.int32), spent=np.full(2, spent))
+    (number, _) = strata(votes, np.full(2, height, np.int32)).tolist()
+    assert stratum(number) == Stratum.of(inputs, spent, height)

@@ -80,7 +80,7 @@ def fill_votes(
     at: LedgerArrays, first_tx: int, counts: I64, first_row: int, spender: I64, fresh: I8, whole: bool, labels: I32,
     wanted: I64, marks: I16, out: I64, vote: I8, convention: U8, pair: Bool, inputs: I32, spent: Bool,
 ) -> None:  # fmt: skip
-    """Fills the rows of `votes.Votes`, `counts` of them a transaction; `marks`: fingerprints of `wanted` (ascending)."""
+    """Fills the rows of `votes.Votes`, `counts` a transaction; `marks`: fingerprints of `wanted` (ascending)."""
     start = 0
     for n in range(len(counts)):
         if counts[n] == 0:

@@ -16,7 +16,7 @@ import numpy as np
 from chain.model import I32, I64, Bool
 from clustering.bitcoin.change.arrays import I8, LedgerArrays
 from clustering.bitcoin.change.features import FEATURES, Convention
-from clustering.bitcoin.change.model import Weights
+from clustering.bitcoin.change.model import ERA_BLOCKS, MANY_INPUTS, Stratum, Weights
 from clustering.bitcoin.change.votes import Votes
 from clustering.levels import lower_bound
 
@@ -33,6 +33,9 @@ NEWTON_STEPS = 100
 CONVERGED = 1e-9
 
 NATS = 1_000
+
+FORMS = 2 * MANY_INPUTS
+"""Strata of one era."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +125,32 @@ def fit(vote: I8, first_is_change: Bool, origin: str) -> Weights:
     raise ValueError(f"the fit on {len(vote)} transactions did not settle in {NEWTON_STEPS} steps")
 
 
-def fit_strata(vote: I8, first_is_change: Bool, stratum: I64, origin: str) -> dict[int, Weights]:
+def fit_strata(vote: I8, first_is_change: Bool, of_stratum: I64, origin: str) -> dict[int, Weights]:
     """The weights of every stratum that occurs, each fitted on its own transactions."""
     return {
-        int(each): fit(vote[stratum == each], first_is_change[stratum == each], f"{origin}, stratum {each}")
-        for each in np.unique(stratum)
+        int(each): fit(vote[of_stratum == each], first_is_change[of_stratum == each], f"{origin}; {stratum(int(each))}")
+        for each in np.unique(of_stratum)
     }
 
 
-def strata(votes: Votes) -> I64:
-    """[R] the stratum of each row without its era: 0 to 5, by inputs (1, 2, more), and odd where all is spent."""
-    found: I64 = 2 * (np.clip(votes.inputs, 1, 3).astype(np.int64) - 1) + votes.spent
+def strata(votes: Votes, height: I32 | None = None) -> I64:
+    """[R] the number of each row's stratum, by inputs, by what is spent and by era; `stratum` says which it is.
+
+    `height`: [R] of each row's transaction, UNKNOWN where there is none; None: of none.
+    """
+    form = 2 * (np.clip(votes.inputs, 1, MANY_INPUTS).astype(np.int64) - 1) + votes.spent
+    era = np.zeros(len(votes), np.int64) if height is None else np.where(height >= 0, height // ERA_BLOCKS + 1, 0)
+    found: I64 = era * FORMS + form
     return found
 
 
-def evaluate(score: I64, first_is_change: Bool, stratum: I64, thresholds: Sequence[int]) -> list[Rate]:
+def stratum(number: int) -> Stratum:
+    """The stratum that `strata` gave a number."""
+    era, form = divmod(number, FORMS)
+    return Stratum(form // 2 + 1, form % 2 == 1, era - 1 if era else None)
+
+
+def evaluate(score: I64, first_is_change: Bool, of_stratum: I64, thresholds: Sequence[int]) -> list[Rate]:
     """Rates of each stratum at each threshold. `score`: [N] milli-nats for the first output, negative for the other.
 
     A score of zero names none. ValueError where a threshold is not above zero.
@@ -144,8 +158,8 @@ def evaluate(score: I64, first_is_change: Bool, stratum: I64, thresholds: Sequen
     if any(threshold <= 0 for threshold in thresholds):
         raise ValueError(f"thresholds are above zero: {list(thresholds)}")
     found = []
-    for each in np.unique(stratum):
-        here = stratum == each
+    for each in np.unique(of_stratum):
+        here = of_stratum == each
         of, change = score[here], first_is_change[here]
         for threshold in thresholds:
             named = np.abs(of) >= threshold
