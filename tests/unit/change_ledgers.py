@@ -72,7 +72,6 @@ def arrays(transactions: list[Transaction], proofs: Sequence[int], txids: list[b
         tx_first_input=np.cumsum([0, *counts], dtype=np.int64)[: len(transactions)],
         tx_first_output=np.array(first, np.int64),
         tx_output_count=np.array([len(tx.makes) for tx in transactions], np.int32),
-        tx_fee=np.zeros(len(transactions), np.int64),
         input_spends=np.array([coin for coins in spends for coin in coins], np.int64),
         input_sequence=np.array([each for row in sequences for each in row], np.uint32),
         output_address=np.array(addresses, np.int32),

@@ -28,7 +28,6 @@ class LedgerArrays(NamedTuple):
     tx_first_input: I64
     tx_first_output: I64
     tx_output_count: I32
-    tx_fee: I64
     input_spends: I64
     input_sequence: Any
     """uint32"""
