@@ -258,6 +258,54 @@ class TransactionLink(RuleWords):
     status: str
 
 
+class ChangeOutput(TypedDict):
+    """An output that is change by a convention of L0."""
+
+    n: int
+    address: str | None
+    convention: str
+
+
+class ChangeVote(TypedDict):
+    """One feature's vote for one output, against each other one."""
+
+    feature: str
+    claim: str
+    n: int
+    address: str | None
+    weight_milli_nats: int
+    counted: bool
+    """False: a stronger vote of its family is in the score, or there is no score, or no rate is published."""
+    precision: str | None
+    """Share that was right where the feature named an output; null where no rate is published."""
+    precision_lower_95: str | None
+    trials: int | None
+    coverage: str | None
+    measured: str
+    """Where these were measured."""
+    source: str
+
+
+class Change(TypedDict):
+    """Which output probably went back to the payer. A lead, not a link: nothing is joined on it."""
+
+    status: Literal["by convention", "lead", "undecided", "not asked"]
+    n: int | None
+    """The output of a lead."""
+    address: str | None
+    score_milli_nats: int | None
+    """Sum of the votes that count, for the likelier output against the other; no probability."""
+    margin_milli_nats: int
+    """Least score of a lead."""
+    weights: str
+    stratum: str | None
+    by_convention: list[ChangeOutput]
+    votes: list[ChangeVote]
+    notes: list[str]
+    """Why a lead was not asked for, or what to know of it."""
+    statement: str
+
+
 class Movement(TypedDict):
     """Ordered debits of one asset given to ordered credits."""
 
@@ -279,6 +327,7 @@ class TransactionAnswer(Answer, _Classed):
     fee: Amount
     movements: list[Movement]
     links: list[TransactionLink]
+    change: Change
 
 
 class TransactionBody(TypedDict):

@@ -8,6 +8,7 @@ import asyncpg
 import numpy as np
 
 from api.answers import text
+from api.answers.change import change_of
 from api.answers.coinjoin import class_of
 from api.answers.naming import asked_for
 from api.answers.shapes import (
@@ -95,9 +96,10 @@ def _answer(view: DatasetView, row: StoredTransaction) -> TransactionAnswer:
     paid = [_credit(view, row, output, first) for output in listed]
     if not coinbase:
         paid.append({"n": None, "address": None, "type": "fee", "value": fee, "spent_by": None})
+    found = class_of(view, row.tx)
     return {
         **view.frame(view.now(), _limits(len(spends), end - first, len(row.links))),
-        "class": class_of(view, row.tx),
+        "class": found,
         "block": _block(view, row.tx),
         "coinbase": coinbase,
         "input_count": len(spends),
@@ -112,6 +114,7 @@ def _answer(view: DatasetView, row: StoredTransaction) -> TransactionAnswer:
             }
         ],
         "links": [_link(view, link) for link in _standing(view, row)[:TRANSACTION_LINKS]],
+        "change": change_of(view, row, mixed=found["name"] in ("coinjoin", "ambiguous")),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from api.answers.opening import open_views
-from api.answers.shapes import TransactionAnswer, TransactionBody, TransactionClass
+from api.answers.shapes import Change, TransactionAnswer, TransactionBody, TransactionClass
 from api.answers.text import bitcoin
 from api.answers.transaction import read_txid, stored, transaction_body
 from api.cli.options import DatasetOption, FormatOption, run, settings
@@ -27,7 +27,7 @@ def show(
     dataset: DatasetOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Class, movements and the links that rest on a transaction."""
+    """Class, movements, the links that rest on a transaction, and its probable change as a lead."""
     digest = read_txid(txid)
 
     async def work() -> TransactionBody:
@@ -75,4 +75,22 @@ def _lines(txid: str, answer: TransactionAnswer) -> list[str]:
     lines.append(f"links        {counted(len(answer['links']), 'link')} on it")
     for link in answer["links"]:
         lines.append(f"  {link['rule']} ({link['status']}): {' - '.join(link['addresses'])}")
-    return [*lines, *limit_lines(answer["limits_hit"])]
+    return [*lines, *change_lines(answer["change"]), *limit_lines(answer["limits_hit"])]
+
+
+def change_lines(change: Change) -> list[str]:
+    named = "" if change["n"] is None else f": output {change['n']}, {change['address'] or 'no address'}"
+    score = change["score_milli_nats"]
+    lines = [f"change       {change['status']}{named}"]
+    if score is not None:
+        lines.append(
+            f"             score {score} milli-nats, a lead from {change['margin_milli_nats']} on; {change['stratum']}"
+        )
+    for output in change["by_convention"]:
+        lines.append(f"  {output['n']}: {output['address'] or 'no address'}  {output['convention']}")
+    for vote in change["votes"]:
+        rate = "no published rate" if vote["precision"] is None else f"precision {vote['precision']}"
+        counted = "" if vote["counted"] else ", not counted"
+        lines.append(f"  {vote['n']}: {vote['feature']}  {vote['weight_milli_nats']:+d}{counted} ({rate})")
+    lines += [f"             {note}" for note in change["notes"]]
+    return [*lines, f"             {change['statement']}"]
