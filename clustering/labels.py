@@ -98,7 +98,9 @@ class Statement:
 
     def in_force(self, on: date) -> bool:
         """Whether the label counts on a day; both ends of its validity are within it."""
-        return (self.valid_from is None or self.valid_from <= on) and (self.valid_until is None or on <= self.valid_until)
+        return (self.valid_from is None or self.valid_from <= on) and (
+            self.valid_until is None or on <= self.valid_until
+        )
 
     @property
     def names_service(self) -> bool:

@@ -32,8 +32,8 @@ create table label_source (
     check ((withdrawn_at is null) = (withdrawn_reason is null))
 );
 alter table label_source alter column original set storage external;  -- compressed already
--- Serves: the same file again, and one file open once.
-create unique index label_source_open on label_source (sha256, network) where to_version is null;
+-- Serves: the same file again. The title belongs to it: a list of addresses names its asset in the file's name alone.
+create unique index label_source_open on label_source (sha256, network, title) where to_version is null;
 -- Serves: a pack of the same title and creator.
 create index label_source_by_title on label_source (title, creator);
 
