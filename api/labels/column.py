@@ -1,6 +1,6 @@
-"""The label column of a dataset: an index over the labels of one version, made again wherever it is not as it must be.
+"""The label column of a dataset: an index over the labels of one version, made again where it is not as it must be.
 
-HEADWATER_HOME/labels/<dataset>/<version>/ has the arrays and a manifest of what they rest on. The record is in Postgres.
+HEADWATER_HOME/labels/<dataset>/<version>/ has the arrays and a manifest of what they rest on; Postgres the record.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ async def import_file(connection: Connection, path: Path, options: Options) -> t
     started = time.monotonic()
     data = await asyncio.to_thread(_given, path)
     store = LabelStore(connection)
-    form = options.format or await asyncio.to_thread(detect, path, data)
+    form = await asyncio.to_thread(detect, path, data) if options.format is None else options.format
     if form != ofac.FORMAT:  # whose asset its name says
         for known in await store.of_file(hashlib.sha256(data).digest(), options.network.name):
             if known.is_open:

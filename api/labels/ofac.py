@@ -1,7 +1,7 @@
-"""Lists of sanctioned addresses, one address a line (or a JSON list), one file an asset: `sanctioned_addresses_XBT.txt`.
+"""Lists of sanctioned addresses, one a line (or a JSON list), one file an asset: `sanctioned_addresses_XBT.txt`.
 
-The form is that of 0xB10C/ofac-sanctioned-digital-currency-addresses, which takes the addresses out of the US Treasury's
-SDN list. A file says nothing but addresses; the asset stands in its name alone.
+The form is that of 0xB10C/ofac-sanctioned-digital-currency-addresses, which takes the addresses out of the US
+Treasury's SDN list. A file says nothing but addresses; the asset stands in its name alone.
 """
 
 from __future__ import annotations

@@ -72,8 +72,9 @@ def _check(file: str, data: bytes) -> None:
                 depth += 1
                 if depth > MAX_DEPTH:
                     raise LimitExceeded(f"{place}: more than {MAX_DEPTH} lists and mappings within each other")
-            if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None) not in (None, "!", *_CORE):
-                raise MalformedData(f"{place}: the tag {event.tag!r} is of no plain kind")
+            tag = getattr(event, "tag", None)
+            if tag not in (None, "!", *_CORE):
+                raise MalformedData(f"{place}: the tag {tag!r} is of no plain kind")
     finally:
         loader.dispose()
 
@@ -142,4 +143,10 @@ def plain(node: Node) -> Any:
 
 
 def _kind(node: Node) -> str:
-    return {"scalar": "a text", "sequence": "a list", "mapping": "a mapping"}[node.id]
+    return (
+        "a text"
+        if isinstance(node, yaml.ScalarNode)
+        else "a list"
+        if isinstance(node, yaml.SequenceNode)
+        else "a mapping"
+    )

@@ -92,7 +92,7 @@ def encode_many(keys: U8, sizes: U8, network: Network) -> list[str | None]:
 
 
 def decode_many(texts: U8, starts: I64, sizes: I64, network: Network) -> tuple[U8, U8]:
-    """`decode` for each text `texts[starts[i] : starts[i] + sizes[i]]`: keys [n, ADDRESS_KEY_WIDTH] and their sizes [n].
+    """`decode` of each `texts[starts[i] : starts[i] + sizes[i]]`: keys [n, ADDRESS_KEY_WIDTH] and their sizes [n].
 
     Size 0 where the text is no address of `network`; `decode` says why.
     """

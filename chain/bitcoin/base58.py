@@ -136,4 +136,4 @@ def read_hash(state: U8, text: U8, out: U8) -> int:
         if raw[start + 1 + HASH160_SIZE + place] != digest[place]:
             return -1
     out[:HASH160_SIZE] = raw[start + 1 : start + 1 + HASH160_SIZE]
-    return np.int64(raw[start])
+    return int(raw[start])

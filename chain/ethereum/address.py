@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from eth_utils import to_checksum_address
+from eth_utils.address import to_checksum_address
 
 from chain.errors import AddressError
 
@@ -31,7 +31,7 @@ def decode(text: str) -> bytes:
 
 def encode(key: bytes) -> str:
     """The address of 20 bytes, with its checksum."""
-    return str(to_checksum_address(key))
+    return str(to_checksum_address("0x" + key.hex()))
 
 
 def _refuse(text: str) -> None:

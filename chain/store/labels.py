@@ -13,7 +13,6 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
-import asyncpg
 import numpy as np
 import numpy.typing as npt
 import zstandard
@@ -34,6 +33,10 @@ ARCHIVE_LEVEL = 9
 
 MAX_ARCHIVE = 1 << 29
 """Bytes of an archived file; a bytea holds less than 1 GiB."""
+
+
+Row = dict[str, Any]
+"""Columns of a query by name."""
 
 
 class SourceStands(StoreError):
@@ -177,8 +180,8 @@ class LabelStore:
         """The newest version of the label set, 0 before the first."""
         return int(await self.connection.fetchval(self._sql["version"]))
 
-    async def versions(self) -> list[asyncpg.Record]:
-        return await self.connection.fetch(self._sql["versions"])
+    async def versions(self) -> list[Row]:
+        return await self._rows("versions")
 
     async def sources(self) -> list[Source]:
         return await self._sources()
@@ -270,8 +273,9 @@ class LabelStore:
     ) -> None:
         archived = zstandard.ZstdCompressor(level=ARCHIVE_LEVEL).compress(new.original)
         await self.connection.execute(
-            self._sql["add_source"], source_id, new.title, new.creator, new.description, new.uri, new.licence, new.format,
-            new.network, new.file_name, new.sha256, len(new.original), archived, labels, actors, rejected, version,
+            self._sql["add_source"], source_id, new.title, new.creator, new.description, new.uri, new.licence,
+            new.format, new.network, new.file_name, new.sha256, len(new.original), archived, labels, actors,
+            rejected, version,
         )  # fmt: skip
 
     async def _copy(self, source_id: int, claims: Sequence[Claim], rows: LabelRows, actors: Sequence[Actor]) -> None:
@@ -291,21 +295,21 @@ class LabelStore:
 
     # Reading
 
-    async def claims(self, network: str, version: int) -> list[asyncpg.Record]:
+    async def claims(self, network: str, version: int) -> list[Row]:
         """Every claim of a network's sources in a version, by source and claim."""
-        return await self.connection.fetch(self._sql["claims"], network, version)
+        return await self._rows("claims", network, version)
 
-    async def actors(self, version: int, ids: Sequence[str] | None = None) -> dict[str, asyncpg.Record]:
+    async def actors(self, version: int, ids: Sequence[str] | None = None) -> dict[str, Row]:
         """Label and categories of actors in a version (None: of all); of two sources the later speaks."""
-        rows = await self.connection.fetch(self._sql["actor_categories"], version, None if ids is None else list(ids))
+        rows = await self._rows("actor_categories", version, None if ids is None else list(ids))
         return {row["actor_id"]: row for row in rows}
 
     async def actors_of(self, source_id: int) -> list[Actor]:
-        rows = await self.connection.fetch(self._sql["actors_of_source"], source_id)
-        return [
-            Actor(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
-            for row in rows
-        ]
+        found = []
+        for row in await self.connection.fetch(self._sql["actors_of_source"], source_id):
+            said: Row = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+            found.append(Actor(**said))
+        return found
 
     async def keys(self, chain: str, network: str, version: int) -> KeyRows:
         """The labels of a chain's network in a version, by key, in the order of sources and places."""
@@ -320,19 +324,20 @@ class LabelStore:
 
     async def of_keys(
         self, chain: str, keys: Sequence[bytes], networks: Sequence[str], version: int, limit: int
-    ) -> list[asyncpg.Record]:
+    ) -> list[Row]:
         """At most `limit` labels of some addresses, with claim and source, by key, source and place."""
-        return await self.connection.fetch(
-            self._sql["of_keys"], list(keys), chain, list(networks), version, limit
-        )  # fmt: skip
+        return await self._rows("of_keys", list(keys), chain, list(networks), version, limit)
 
-    async def of_text(self, address: str, version: int, limit: int) -> list[asyncpg.Record]:
+    async def of_text(self, address: str, version: int, limit: int) -> list[Row]:
         """The same for an address of a chain that is not covered."""
-        return await self.connection.fetch(self._sql["of_text"], address, version, limit)
+        return await self._rows("of_text", address, version, limit)
 
-    async def for_export(self, source_id: int | None, currency: str | None, version: int) -> list[asyncpg.Record]:
+    async def for_export(self, source_id: int | None, currency: str | None, version: int) -> list[Row]:
         """Labels of a source, or of every open one, in the order of the files."""
-        return await self.connection.fetch(self._sql["for_export"], source_id, currency, version)
+        return await self._rows("for_export", source_id, currency, version)
+
+    async def _rows(self, name: str, *values: object) -> list[Row]:
+        return [dict(row) for row in await self.connection.fetch(self._sql[name], *values)]
 
 
 def check_withdrawn(source: Source) -> None:
