@@ -67,7 +67,7 @@ def import_command(
     beside: Annotated[bool, typer.Option("--beside", help="Keep it open beside this one")] = False,
     printed: Annotated[Format, typer.Option("--print", help="How to print the answer.")] = Format.TABLE,
 ) -> None:
-    """Add files as sources, each in one transaction. Exit code 3 where rows were rejected: the file of them is named."""
+    """Add files as sources, each in one transaction. Exit code 3 where rows were rejected, to a file that is named."""
     if network not in NETWORKS:
         raise typer.BadParameter(f"unknown network {network!r}; one of {', '.join(NETWORKS)}")
     if replace and beside:
@@ -277,8 +277,8 @@ def _label_lines(label: Label) -> list[str]:
         f"  {label['label']}{who}" + (f": {what}" if what else ""),
         f"    confidence {label['confidence'] or 'not stated'} (level {label['level']}), {', '.join(dates)}",
         f"    {label['origin'] or 'origin not stated'}",
-        f"    source {given['source']}: {given['title']}, {given['creator']}; licence {given['licence'] or 'not stated'}",
-        f"    sha256 {given['sha256']}",
+        f"    source {given['source']}: {given['title']}, {given['creator']}",
+        f"    licence {given['licence'] or 'not stated'}, sha256 {given['sha256']}",
     ]
 
 

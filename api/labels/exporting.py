@@ -25,7 +25,7 @@ def tagpack(header: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> byt
     tags = [{"address": row["address"], **_said(row)} for row in rows]
     common = _common(tags)
     body = [{name: value for name, value in tag.items() if name not in common} for tag in tags]
-    return _dump({**{name: value for name, value in header.items() if value is not None}, **common, "tags": body})
+    return _dump({**_stated(header), **common, "tags": body})
 
 
 def source_header(source: Source) -> dict[str, Any]:
@@ -53,27 +53,28 @@ def joint_header(version: int, sources: Sequence[Source], what: str) -> dict[str
 def actorpack(source: Source, actors: Sequence[Actor]) -> bytes:
     """An ActorPack of a source's actors."""
     body = [
-        {
-            name: value
-            for name, value in {
-                "id": each.actor_id, "label": each.label, "uri": each.uri, "categories": list(each.categories),
-                "jurisdictions": list(each.jurisdictions), "aliases": list(each.aliases),
+        _stated(
+            {
+                "id": each.actor_id, "label": each.label, "uri": each.uri, "categories": list(each.categories) or None,
+                "jurisdictions": list(each.jurisdictions) or None, "aliases": list(each.aliases) or None,
                 "lastmod": _moment(each.lastmod), "context": _context(each.context),
-            }.items()
-            if value not in (None, [])
-        }
+            }
+        )
         for each in actors
     ]  # fmt: skip
-    header = {name: value for name, value in source_header(source).items() if value is not None}
-    return _dump({**header, "actors": body})
+    return _dump({**_stated(source_header(source)), "actors": body})
 
 
 def _said(row: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a label that say something, as YAML has them."""
     said = {name: row[name] for name in BODY}
     said["lastmod"], said["context"] = _moment(row["lastmod"]), _context(row["context"])
-    said["concepts"] = list(row["concepts"])
-    return {name: value for name, value in said.items() if value not in (None, [])}
+    said["concepts"] = list(row["concepts"]) or None
+    return _stated(said)
+
+
+def _stated(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _moment(moment: datetime | None) -> date | None:

@@ -87,13 +87,11 @@ async def import_file(connection: Connection, path: Path, options: Options) -> t
             if known.is_open:
                 return _report(path, known, started, added=False), []
     pack, rows = await asyncio.to_thread(_read_keyed, path, data, form, options)
-    before = await store.version()
-    source = await store.add(
+    source, added = await store.add(
         _source(path, data, pack, options), pack.claims, rows, pack.actors, len(pack.rejects),
         replace=options.replace, beside=options.beside,
     )  # fmt: skip
     not_covered = int((rows.chain == NOT_COVERED).sum())
-    added = source.from_version > before
     return _report(path, source, started, added, not_covered, sorted(pack.unread)), pack.rejects if added else []
 
 

@@ -8,6 +8,7 @@ stands twice in one mapping.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -26,6 +27,9 @@ Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CORE = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge")
 )
+_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_FRACTION = re.compile(r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?")
+"""Numbers that everybody reads alike; octal, hex, sexagesimal and the rest stay the text that was written."""
 _NULLS = ("", "~", "null", "Null", "NULL")
 _NULL_TAG = "tag:yaml.org,2002:null"
 
@@ -129,14 +133,10 @@ def plain(node: Node) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [plain(item) for item in node.value]
     name = node.tag.rpartition(":")[2]
-    try:
-        if name == "int":
-            return int(node.value.replace("_", ""))
-        if name == "float":
-            found = float(node.value.replace("_", ""))
-            return found if abs(found) < float("inf") else str(node.value)
-    except ValueError:  # sexagesimal, octal, hex: their text says what was written
-        return str(node.value)
+    if name == "int" and _DECIMAL.fullmatch(node.value):
+        return int(node.value)
+    if name == "float" and _FRACTION.fullmatch(node.value):
+        return float(node.value)
     if name == "bool":
         return node.value.lower() in ("true", "yes", "on")
     return scalar(node, "a value")

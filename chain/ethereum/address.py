@@ -25,7 +25,9 @@ def decode(text: str) -> bytes:
         due = to_checksum_address("0x" + digits.lower())[2:]
         wrong = next((place for place, (a, b) in enumerate(zip(digits, due, strict=True), 2) if a != b), None)
         if wrong is not None:
-            raise AddressError(f"the EIP-55 checksum does not match: the case of {text[wrong]!r} at {wrong}", wrong)
+            raise AddressError(
+                f"the EIP-55 checksum does not match: the case of {text[wrong]!r} at position {wrong}", wrong
+            )
     return bytes.fromhex(digits)
 
 

@@ -225,8 +225,9 @@ class LabelStore:
         *,
         replace: bool = False,
         beside: bool = False,
-    ) -> Source:
-        """Add a source as a new version of the label set; where the same file is open already, that source.
+    ) -> tuple[Source, bool]:
+        """Add a source as a new version of the label set; the source, and whether it was added: where the same file is
+        open already, it is that one and nothing changes.
 
         A source of the same title and creator that is open: SourceStands, unless `replace` closes it at the new
         version or `beside` leaves it open. A file that was withdrawn is added again with `replace` only.
@@ -237,7 +238,7 @@ class LabelStore:
                 same = [each for each in await self.of_file(new.sha256, new.network) if each.title == new.title]
                 for known in same:
                     if known.is_open:
-                        return known
+                        return known, False
                 if same and not replace:
                     check_withdrawn(same[-1])
                 rivals = await self._sources(title=new.title, creator=new.creator)
@@ -249,7 +250,7 @@ class LabelStore:
                 for each in rivals if replace else []:
                     await self.connection.execute(self._sql["close_source"], each.source_id, version, source_id)
                 await self._copy(source_id, claims, rows, actors)
-                return await self.source(source_id)
+                return await self.source(source_id), True
 
     async def withdraw(self, source_id: int, reason: str) -> int:
         """Close a source at a new version, with the reason; the version. NotFound where it is not open."""
