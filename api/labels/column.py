@@ -102,7 +102,7 @@ def _load(folder: Path, basis: dict[str, Any]) -> LabelColumn | None:
         arrays = {
             name: np.load(target / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("entity", "labelled")
         }
-    except (OSError, ValueError, KeyError, AttributeError, EOFError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError):
         return None
     forms = [(each.dtype, each.shape) for each in arrays.values()]
     if forms != [(np.int32, (basis["address_count"],)), (np.int32, (labelled_count,))]:

@@ -41,7 +41,8 @@ def test_every_field_may_stand_in_the_header_and_the_tag_s_own_wins() -> None:
     pack = read(
         HEAD + "description: what it is\nlicense: MIT\nlabel: head\ncurrency: BTC\ncategory: exchange\nabuse: scam\n"
         "actor: huobi\nconfidence: service_data\nis_cluster_definer: true\nlastmod: 2021-11-12\nsource: https://h\n"
-        "concepts: [hot_wallet]\ncontext: {a: 1}\nnetwork: BTC\nvalid_from: 2020-01-01\nvalid_until: 2022-01-01\ntags:\n"
+        "concepts: [hot_wallet]\ncontext: {a: 1}\nnetwork: BTC\nvalid_from: 2020-01-01\n"
+        "valid_until: 2022-01-01\ntags:\n"
         f"- address: {A}\n"
         f"- address: '{B}'\n  label: own\n  currency: USDT\n  network: ETH\n  category: gambling\n  abuse: sanction\n"
         "  actor: kraken\n  confidence: web_crawl\n  is_cluster_definer: no\n  lastmod: 2022-01-02 03:04:05.5\n"
@@ -162,8 +163,8 @@ def test_bytes_that_are_no_utf_8_are_refused() -> None:
 
 def test_the_python_loader_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     text = (
-        HEAD
-        + "currency: BTC\ntags:\n- {address: 012, label: no, context: {a: [1, 2.5, yes, ~, 2020-01-01, 0x1f, .inf, 010, 1_0]}}\n"
+        HEAD + "currency: BTC\ntags:\n- {address: 012, label: no,\n"
+        "  context: {a: [1, 2.5, yes, ~, 2020-01-01, 0x1f, .inf, 010, 1_0]}}\n"
     )
     fast = read(text)
     monkeypatch.setattr(yamlnodes, "Loader", yaml.SafeLoader)
@@ -184,7 +185,8 @@ def test_fields_without_a_place_are_named() -> None:
 def test_actors_have_ids_and_everything_else_they_say() -> None:
     text = (
         HEAD + "lastmod: '2023-02-17'\nactors:\n- id: 01\n  label: '01'\n  uri: 01.xyz\n  categories: [defi_dex]\n"
-        "  jurisdictions: [NO, US]\n  aliases: [zero one]\n  context: {refs: [x], year_established: 2021, active: true}\n"
+        "  jurisdictions: [NO, US]\n  aliases: [zero one]\n"
+        "  context: {refs: [x], year_established: 2021, active: true}\n"
         "- {id: 01, label: again}\n- {id: x}\n- {id: y, label: y, lastmod: 2020-01-01, categories: exchange}\n"
         "- {id: z, label: z, lastmod: 2020-01-01, other: 1}\n"
     )
