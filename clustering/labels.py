@@ -52,19 +52,18 @@ UNSTATED_LEVEL = CONFIDENCE["unknown"]
 SERVICE_CATEGORIES: Mapping[str, str] = {
     "exchange": "holds its customers' coins under keys of its own",
     "wallet_service": "a hosted wallet: the service has the keys, not its users",
-    "hosted_wallet": "the same, by the taxonomy's older name",
+    "hosted_wallet": "the same, as other lists call it; not in the taxonomy",
     "escrow_wallet": "holds both sides' coins until a trade is done",
     "payment_processor": "receives for merchants under keys of its own and pays out",
     "mixing_service": "takes coins in under its own keys and pays out others",
     "gambling": "holds stakes and pays winnings under keys of its own",
     "market": "holds buyers' and sellers' balances under keys of its own",
-    "shop": "receives payments under keys of its own",
     "miner": "a pool is paid its blocks and pays its miners from keys of its own",
     "mining_service": "rents out mining and pays from keys of its own",
     "atm": "an operator's machines pay out from the operator's keys",
 }
 """Category -> why it names a service whose keys are its own. Left out on purpose: `coinjoin` (many parties in one
-transaction), `user`, `perpetrator`, `victim` and `organization` (people have several names), `service` and `defi_*`
+transaction), `shop` (its payments often arrive at a processor's keys), `user`, `perpetrator`, `victim` and `organization` (people have several names), `service` and `defi_*`
 (software and contracts, which hold no key), `hot_wallet` and `cold_wallet` (they say how, not whose)."""
 
 HACK_ABUSES = frozenset({"service_hack", "phishing", "scam"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from dataclasses import asdict
 from datetime import date, datetime
 from enum import StrEnum
@@ -198,7 +199,7 @@ def withdraw(
 
 @app.command()
 def export(
-    out: Annotated[Path, typer.Option(help="The file to write")],
+    out: Annotated[Path | None, typer.Option(help="The file to write; left out, it goes to stdout")] = None,
     source: Annotated[int | None, typer.Option(help="Only this source; closed ones too")] = None,
     currency: Annotated[str | None, typer.Option(help="Only labels of this currency, as the sources write it")] = None,
     original: Annotated[bool, typer.Option("--original", help="The archived file of --source, byte for byte")] = False,
@@ -210,19 +211,30 @@ def export(
 
     async def work() -> tuple[bytes, int]:
         async with session(settings()) as (_, connection):
-            return await _exported(LabelStore(connection), source, currency, original)
+            return await exported_file(LabelStore(connection), source, currency, original)
 
     content, count = run(work())
+    if out is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
     _write(out, content)
     print_object({"out": str(out), "bytes": len(content), "items": count}, form)
 
 
-async def _exported(store: LabelStore, source: int | None, currency: str | None, original: bool) -> tuple[bytes, int]:
+async def exported_file(
+    store: LabelStore, source: int | None, currency: str | None, original: bool
+) -> tuple[bytes, int]:
     """The file, and how many labels or actors it has."""
     version = await store.version()
     if source is None:
         sources = [each for each in await store.sources() if each.is_open and each.label_count]
-        header = exporting.joint_header(version, sources, currency or "every currency")
+        several = len(sources) != 1
+        header = (
+            exporting.joint_header(version, sources, currency or "every currency")
+            if several
+            else exporting.source_header(sources[0])
+        )
     else:
         chosen = await store.source(source)
         if original:

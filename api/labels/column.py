@@ -19,6 +19,7 @@ from api.labels.statements import statement
 from chain.columns import Columns
 from chain.errors import StoreUnavailable
 from chain.model import I32
+from chain.store.answers import reading
 from chain.store.dataset import Dataset
 from chain.store.labels import LabelStore
 from chain.store.postgres import Connection, connected
@@ -150,7 +151,7 @@ class LabelCache:
         async with self._making:
             kept = self._kept.get(dataset.name)
             if kept is None or kept[0] != key:
-                async with connected(self._url) as connection:
+                async with reading(), connected(self._url) as connection:
                     kept = key, await label_column(connection, self._home, dataset, columns)
                 self._kept[dataset.name] = kept
             return kept[1]

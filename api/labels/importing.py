@@ -22,7 +22,7 @@ from chain.store.postgres import Connection
 
 FORMATS = ("tagpack", "actorpack", "ofac", "csv")
 
-SNIFFED = 1 << 16
+SNIFFED = 1 << 18
 """Bytes at the start of a file by which its format is told."""
 
 _YAML_KEYS = {
@@ -162,7 +162,8 @@ def detect(path: Path, data: bytes) -> str:
         if form.search(start):
             return name
     words = lines[:-1] if len(start) == SNIFFED else lines
-    if _JSON_TEXTS.match(start.lstrip()) or (words and all(_ONE_WORD.fullmatch(word) for word in words)):
+    like_addresses = sum(_ONE_WORD.fullmatch(word) is not None for word in words)
+    if _JSON_TEXTS.match(start.lstrip()) or 2 * like_addresses > len(words):
         return "ofac"
     raise MalformedData(
         f"{path}: neither a TagPack (tags:), an ActorPack (actors:), a list of addresses, nor a table with the columns"

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 import pytest
 
+from api.cli.labels import exported_file
 from api.instance import Instance
-from api.labels import exporting
+from api.labels import exporting, tagpack
 from api.labels.column import label_column, labels_folder
 from api.labels.importing import ImportReport, Options, import_file
 from chain.bitcoin import address as codec
@@ -241,6 +242,12 @@ def test_a_damaged_archive_is_noticed(fresh: Instance, tmp_path: Path) -> None:
 
     with pytest.raises(HeadwaterError, match="does not have its SHA-256"):
         within(fresh, damage)
+
+
+def test_the_export_of_the_only_source_is_its_pack(fresh: Instance, tmp_path: Path) -> None:
+    add(fresh, pack(tmp_path, f"{{address: {A}, label: x}}"))
+    content, count = within(fresh, lambda connection: exported_file(LabelStore(connection), None, None, False))
+    assert (count, tagpack.read("a", content).title) == (1, "A pack")
 
 
 # The column

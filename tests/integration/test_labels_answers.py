@@ -245,13 +245,15 @@ def test_sources_are_listed_withdrawn_and_exported(running: Running, types: Type
     ]  # fmt: skip
     out_file = tmp_path / "out.yaml"
     assert types("labels", "export", "--source", 1, "--out", out_file)[0] == 0
-    body = yaml.safe_load(out_file.read_text())
+    exported = out_file.read_text()
+    body = yaml.safe_load(exported)
     assert (body["title"], body["licence"], body["category"], len(body["tags"])) == ("Sale", "MIT", "exchange", 3)
     assert types("labels", "export", "--currency", "BTC", "--out", out_file)[0] == 0
     body = yaml.safe_load(out_file.read_text())
     assert (body["title"], len(body["tags"])) == ("Headwater label set 3, BTC", 7)
     assert types("labels", "export", "--source", 1, "--original", "--out", out_file)[0] == 0
     assert hashlib.sha256(out_file.read_bytes()).hexdigest() == rows[0]["sha256"]
+    assert types("labels", "export", "--source", 1)[1] == exported
     assert types("labels", "export", "--original", "--out", out_file)[0] == 2
     assert types("labels", "export", "--source", 99, "--out", out_file)[0] == 1
     assert types("labels", "export", "--source", 1, "--out", tmp_path / "no" / "folder")[0] == 1

@@ -300,6 +300,7 @@ def write(folder: Path, name: str, content: str) -> tuple[Path, bytes]:
         ('{"title": "x", "creator": "y", "tags": []}', "tagpack"),
         ("%YAML 1.1\n---\n" + HEAD + "actors:\n- id: a\n", "actorpack"),
         (f"{A}\n{B}\n", "ofac"),
+        (f"{A}\n{B}\nnot an address\n", "ofac"),
         (json.dumps([A, B]), "ofac"),
         ("pack,currency,address,label\n", "csv"),
         ("\ufefflabel;address;currency\n", "csv"),

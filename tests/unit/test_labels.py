@@ -79,7 +79,9 @@ def test_the_highest_confidence_speaks_and_equal_ones_make_a_doubt() -> None:
     assert (column.version, column.entity.dtype.name, len(column.entity)) == (3, "int32", 8)
 
 
-@pytest.mark.parametrize("category", ["coinjoin", "user", "organization", "service", "defi_dex", "hot_wallet", ""])
+@pytest.mark.parametrize(
+    "category", ["coinjoin", "shop", "user", "organization", "service", "defi_dex", "hot_wallet", ""]
+)
 def test_what_names_no_service_with_keys_of_its_own_speaks_for_nothing(category: str) -> None:
     column = column_of([(2, said(category=category))])
     assert (name(column, 2), column.entities) == (None, [])
