@@ -63,8 +63,9 @@ SERVICE_CATEGORIES: Mapping[str, str] = {
     "atm": "an operator's machines pay out from the operator's keys",
 }
 """Category -> why it names a service whose keys are its own. Left out on purpose: `coinjoin` (many parties in one
-transaction), `shop` (its payments often arrive at a processor's keys), `user`, `perpetrator`, `victim` and `organization` (people have several names), `service` and `defi_*`
-(software and contracts, which hold no key), `hot_wallet` and `cold_wallet` (they say how, not whose)."""
+transaction), `shop` (its payments often arrive at a processor's keys), `user`, `perpetrator`, `victim` and
+`organization` (people have several names), `service` and `defi_*` (software and contracts, which hold no key),
+`hot_wallet` and `cold_wallet` (they say how, not whose)."""
 
 HACK_ABUSES = frozenset({"service_hack", "phishing", "scam"})
 """An abuse that is done in a service's name or to it: its label names the victim or the bait, not who has the key."""
