@@ -15,7 +15,8 @@ from api.answers.opening import ViewCache
 from api.answers.state import VERSION
 from api.cursors import Cursors
 from api.instance import Instance
-from api.routes import addresses, clusters, ledger
+from api.labels.column import LabelCache
+from api.routes import addresses, clusters, labels, ledger
 from api.routes.service import Service, known_parameters
 from chain.errors import HeadwaterError
 from chain.store.answers import reading
@@ -39,7 +40,12 @@ def create_app(instance: Instance | None = None) -> FastAPI:
             yield
             return
         async with _pool(instance) as pool:
-            service = Service(ViewCache(instance.url, instance.home, pool), Cursors.of_instance(instance.home), pool)
+            service = Service(
+                ViewCache(instance.url, instance.home, pool),
+                Cursors.of_instance(instance.home),
+                pool,
+                LabelCache(instance.url, instance.home),
+            )
             app.state.service = service
             with contextlib.suppress(HeadwaterError):  # it will be tried again at the first request
                 await service.views.refresh()
@@ -55,7 +61,7 @@ def create_app(instance: Instance | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for router in (ledger.router, addresses.router, clusters.router):
+    for router in (ledger.router, addresses.router, clusters.router, labels.router):
         app.include_router(router, prefix="/v1", dependencies=[Depends(known_parameters)])
     return app
 

@@ -192,9 +192,18 @@ def open_binary(path: Path, sniff: bool = True) -> BinaryIO:
     reader raises TruncatedData for a cut archive and MalformedData for a damaged one.
     """
     try:
-        file = path.open("rb")
+        file: io.BufferedReader = path.open("rb")
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
+    return _decoding(path, file, sniff)
+
+
+def open_given(path: Path, data: bytes) -> BinaryIO:
+    """`open_binary` for bytes that were read from `path` before: what is hashed is what is read."""
+    return _decoding(path, io.BufferedReader(io.BytesIO(data)), True)
+
+
+def _decoding(path: Path, file: io.BufferedReader, sniff: bool) -> BinaryIO:
     try:
         start = file.peek(8)[:8]
         promised = suffix_form(path)

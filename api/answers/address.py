@@ -46,6 +46,7 @@ def address_body(
         "observed": bool(named.knowing),
         "asked": named.asked,
         "answers": [_answer(holder) for holder in named.knowing],
+        "labels": None,
     }
 
 

@@ -10,6 +10,7 @@ import typer
 from api import clusterings
 from api.answers.address import address_body
 from api.answers.explain import explain_body
+from api.answers.labels import address_labels, asking
 from api.answers.opening import check_chain, open_views
 from api.answers.shapes import (
     AddressAnswer,
@@ -22,6 +23,7 @@ from api.answers.shapes import (
     Seen,
 )
 from api.answers.text import bitcoin
+from api.cli.labels import label_lines
 from api.cli.options import ChainOption, DatasetOption, FormatOption, run, settings
 from api.cli.output import Format, counted, limit_lines, print_lines, print_object, print_rows
 from api.clusterings import UpdateReport
@@ -78,7 +80,9 @@ def show(
     async def work() -> AddressBody:
         async with session(settings()) as (instance, connection):
             views = await open_views(connection, instance.url, instance.home, chain, dataset)
-            return address_body(chain, views, address, as_of, level)
+            body = address_body(chain, views, address, as_of, level)
+            asker = asking(connection, instance.home)
+            return {**body, "labels": await address_labels(asker, chain, views, address, as_of)}
 
     body = run(work())
     if form is not Format.TABLE:
@@ -87,6 +91,8 @@ def show(
     print_lines([f"address      {body['address']} ({body['kind']})"])
     for answer in body["answers"]:
         print_lines(["", *_show_lines(answer)])
+    if body["labels"] is not None and body["labels"]["label_set"] is not None:
+        print_lines(["", *label_lines(body["labels"])])
     print_lines(_silent(body["asked"], as_of is not None or not body["observed"]))
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from api.answers.address import LOOKUP_ADDRESSES, address_body, lookup_body, transactions_page
 from api.answers.explain import explain_body
+from api.answers.labels import Asker, address_labels, today
 from api.answers.shapes import AddressBody, AddressTransactionsBody, ExplainBody, LookupBody
 from api.answers.view import InvalidParameter
 from api.routes.service import (
@@ -38,7 +39,7 @@ MAX_BODY = 8 << 20
 @router.get(
     "/{chain}/addresses/{address}",
     operation_id="get_address",
-    summary="Facts and cluster of an address",
+    summary="Facts, cluster and labels of an address",
     response_model=AddressBody,
     responses=problems(404, 422, 503),
 )
@@ -47,7 +48,11 @@ async def address(
 ) -> Response:
     """In every dataset that knows it. An address never seen is `observed: false`, as of what was asked."""
     views = await service.views.views(chain)
-    return answered(await threaded(lambda: address_body(chain, views, address, as_of, level)))
+    body = await threaded(lambda: address_body(chain, views, address, as_of, level))
+    async with service.connection() as connection:
+        asker = Asker(connection, service.label_column, today())
+        body["labels"] = await address_labels(asker, chain, views, address, as_of)
+    return answered(body)
 
 
 @router.get(

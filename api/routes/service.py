@@ -18,8 +18,10 @@ from api.answers.opening import ViewCache, pooled
 from api.answers.pages import Place
 from api.answers.view import DatasetView, InvalidParameter
 from api.cursors import Cursors
+from api.labels.column import LabelCache
 from api.problems import MEDIA_TYPE, PROBLEM_SCHEMA
 from chain.store.postgres import Connection
+from clustering.labels import LabelColumn
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1_000
@@ -40,12 +42,17 @@ class Service:
     views: ViewCache
     cursors: Cursors
     pool: asyncpg.Pool[Any]
+    labels: LabelCache
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection of the pool; NoAnswer where there is none."""
         async with pooled(self.pool) as connection:
             yield connection
+
+    async def label_column(self, view: DatasetView, version: int) -> LabelColumn | None:
+        """The label column of a view in a version of the label set."""
+        return await self.labels.column(version, view.dataset, view.columns)
 
     async def of_run(self, chain: str, handle: Handle, start: Place | None = None) -> list[DatasetView]:
         """The views of a chain; that of a handle's dataset has the clustering of the handle's run.

@@ -3,6 +3,8 @@
 A key is a kind byte and a payload (chain/model.py). A bare multisig has no address; it is written
 `multisig:` and the SHA-256 of its script in hex. Nothing is corrected, trimmed or guessed.
 """
+# mypy: disable-error-code="no-any-return"
+# (compiled functions call each other through an untyped decorator)
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from chain.bitcoin.hashes import DIGEST_SIZE, HASH160_SIZE, new_state
 from chain.bitcoin.network import NETWORKS
 from chain.bitcoin.script import MAX_PROGRAM, MIN_PROGRAM
 from chain.errors import AddressError
-from chain.model import I64, U8, AddressKind
+from chain.model import ADDRESS_KEY_WIDTH, I64, U8, AddressKind
 
 if TYPE_CHECKING:
     from chain.bitcoin.network import Network
@@ -87,6 +89,19 @@ def encode_many(keys: U8, sizes: U8, network: Network) -> list[str | None]:
     text = characters[: ends[-1] if len(ends) else 0].tobytes().decode("ascii")
     bounds = [0, *ends.tolist()]
     return [text[bounds[row] : end] or None for row, end in enumerate(bounds[1:])]
+
+
+def decode_many(texts: U8, starts: I64, sizes: I64, network: Network) -> tuple[U8, U8]:
+    """`decode` of each `texts[starts[i] : starts[i] + sizes[i]]`: keys [n, ADDRESS_KEY_WIDTH] and their sizes [n].
+
+    Size 0 where the text is no address of `network`; `decode` says why.
+    """
+    versions = np.array([network.pubkey_hash_version, network.script_hash_version])
+    prefix = np.frombuffer(network.segwit_prefix.encode(), np.uint8)
+    keys: U8
+    lengths: U8
+    keys, lengths = _read_all(texts, starts, sizes, versions, prefix)
+    return keys, lengths
 
 
 def _encode_program(network: Network, version: int, program: bytes) -> str:
@@ -238,3 +253,75 @@ def _write(state: U8, key: U8, versions: I64, prefix: U8, out: U8) -> int:
         out[size], out[size + 1] = _HEX[byte >> 4], _HEX[byte & 15]
         size += 2
     return size
+
+
+@njit(cache=True, nogil=True)
+def _read_all(texts: U8, starts: I64, sizes: I64, versions: I64, prefix: U8) -> tuple[U8, U8]:
+    state = new_state()
+    keys = np.zeros((len(starts), ADDRESS_KEY_WIDTH), np.uint8)
+    lengths = np.zeros(len(starts), np.uint8)
+    for row in range(len(starts)):
+        lengths[row] = _read(state, texts[starts[row] : starts[row] + sizes[row]], versions, prefix, keys[row])
+        keys[row, lengths[row] :] = 0
+    return keys, lengths
+
+
+@njit(cache=True, nogil=True)
+def _read(state: U8, text: U8, versions: I64, prefix: U8, key: U8) -> int:
+    """The twin of `decode`: writes the key of `text` to `key`; its length, 0 where it is no address."""
+    version = base58.read_hash(state, text, key[1:])
+    if version >= 0:
+        if version == versions[0]:
+            key[0] = AddressKind.PUBKEY_HASH
+        elif version == versions[1]:
+            key[0] = AddressKind.SCRIPT_HASH
+        else:
+            return 0
+        return 1 + HASH160_SIZE
+    size = bech32.read_program(text, prefix, key[1:])
+    if size > 0:
+        return _name_program(key, size)
+    return _read_multisig(text, key)
+
+
+@njit(cache=True, nogil=True)
+def _name_program(key: U8, size: int) -> int:
+    """Give the witness version and program behind the kind byte their kind; the length of the key."""
+    version, program = key[1], size - 1
+    if program < MIN_PROGRAM or program > MAX_PROGRAM:
+        return 0
+    if version == 0 and program == HASH160_SIZE:
+        key[0] = AddressKind.WITNESS_KEY_HASH
+    elif version == 0 and program == DIGEST_SIZE:
+        key[0] = AddressKind.WITNESS_SCRIPT_HASH
+    elif version == 0:
+        return 0
+    elif version == 1 and program == DIGEST_SIZE:
+        key[0] = AddressKind.TAPROOT
+    else:
+        key[0] = AddressKind.WITNESS_UNKNOWN
+        return 1 + size
+    for place in range(program):
+        key[1 + place] = key[2 + place]
+    return 1 + program
+
+
+@njit(cache=True, nogil=True)
+def _read_multisig(text: U8, key: U8) -> int:
+    if len(text) != len(_MULTISIG) + 2 * DIGEST_SIZE:
+        return 0
+    for place in range(len(_MULTISIG)):
+        if text[place] != _MULTISIG[place]:
+            return 0
+    for place in range(2 * DIGEST_SIZE):
+        digit = np.int64(text[len(_MULTISIG) + place])
+        if ord("0") <= digit <= ord("9"):
+            value = digit - ord("0")
+        elif ord("a") <= digit <= ord("f"):
+            value = digit - ord("a") + 10
+        else:
+            return 0
+        byte = 1 + place // 2
+        key[byte] = value << 4 if place % 2 == 0 else key[byte] | value
+    key[0] = AddressKind.MULTISIG
+    return 1 + DIGEST_SIZE

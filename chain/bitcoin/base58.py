@@ -1,4 +1,6 @@
 """Base58Check texts: a version byte and a payload with a checksum (Core, base58.cpp)."""
+# mypy: disable-error-code="no-any-return"
+# (compiled functions call each other through an untyped decorator)
 
 from __future__ import annotations
 
@@ -21,6 +23,9 @@ MAX_SIZE = 35
 
 _CHARACTERS = np.frombuffer(ALPHABET.encode(), np.uint8)
 _VALUE_OF = {character: value for value, character in enumerate(ALPHABET)}
+_DIGIT_OF = np.full(256, -1, np.int8)
+"""The digit that a byte stands for, -1 for none."""
+_DIGIT_OF[_CHARACTERS] = np.arange(len(ALPHABET))
 
 # The kernel divides words of 32 bits by 58**5, five digits at a time, which fits 63 bits.
 _WORDS = -(-RAW_SIZE // 4)
@@ -96,3 +101,39 @@ def _digits(raw: U8) -> U8:
             digits[chunk * _CHUNK + place] = rest % 58
             rest //= 58
     return digits
+
+
+@njit(cache=True, nogil=True)
+def read_hash(state: U8, text: U8, out: U8) -> int:
+    """The twin of `decode` for addresses: writes the 20-byte hash to `out`; the version byte, -1 for no address."""
+    if not 0 < len(text) <= MAX_SIZE:
+        return -1
+    words = np.zeros(_WORDS, np.int64)
+    for place in range(len(text)):
+        carry = np.int64(_DIGIT_OF[text[place]])
+        if carry < 0:
+            return -1
+        for word in range(_WORDS - 1, -1, -1):
+            value = words[word] * 58 + carry
+            words[word] = value & 0xFFFFFFFF
+            carry = value >> 32
+        if carry:
+            return -1
+    raw = np.empty(4 * _WORDS, np.uint8)
+    for place in range(len(raw)):
+        raw[place] = words[place // 4] >> (24 - 8 * (place % 4)) & 255
+    start, ones = len(raw) - RAW_SIZE, 0
+    while ones < len(text) and text[ones] == _CHARACTERS[0]:
+        ones += 1
+    zeros = 0
+    while zeros < len(raw) and raw[zeros] == 0:
+        zeros += 1
+    if zeros - ones != start:
+        return -1
+    digest = np.empty(DIGEST_SIZE, np.uint8)
+    double_sha256(state, raw, start, 1 + HASH160_SIZE, digest)
+    for place in range(CHECKSUM_SIZE):
+        if raw[start + 1 + HASH160_SIZE + place] != digest[place]:
+            return -1
+    out[:HASH160_SIZE] = raw[start + 1 : start + 1 + HASH160_SIZE]
+    return int(raw[start])

@@ -29,6 +29,9 @@ GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _CHARACTERS = np.frombuffer(CHARSET.encode(), np.uint8)
 _GENERATOR = np.array(GENERATOR)
 _VALUE_OF = {character: value for value, character in enumerate(CHARSET)}
+_FIVE_BITS_OF = np.full(256, -1, np.int8)
+"""The value that a lower-case byte stands for, -1 for none."""
+_FIVE_BITS_OF[_CHARACTERS] = np.arange(len(CHARSET))
 
 
 def _step(register: int, value: int) -> int:
@@ -177,3 +180,54 @@ def write_program(program: U8, version: int, prefix: U8, out: U8) -> int:
     for place in range(CHECKSUM_SIZE):
         out[size + place] = _CHARACTERS[register >> 5 * (CHECKSUM_SIZE - 1 - place) & 31]
     return size + CHECKSUM_SIZE
+
+
+@njit(cache=True, nogil=True)
+def read_program(text: U8, prefix: U8, out: U8) -> int:
+    """The twin of `decode` for addresses: writes witness version and program to `out` (41 bytes).
+
+    The number of bytes written, 0 where `text` is no segwit address with that prefix: wrong checksum or form, mixed
+    case, version above 16, padding that is too long or not 0, more than 40 bytes.
+    """
+    size = len(text)
+    if size > MAX_SIZE or size < len(prefix) + 2 + CHECKSUM_SIZE:
+        return 0
+    lower, upper = False, False
+    for place in range(size):
+        lower |= ord("a") <= text[place] <= ord("z")
+        upper |= ord("A") <= text[place] <= ord("Z")
+    if lower and upper:
+        return 0
+    fold = np.uint8(32) if upper else np.uint8(0)
+    register = 1
+    for place in range(len(prefix)):
+        if text[place] | fold != prefix[place]:
+            return 0
+        register = _step_kernel(register, np.int64(prefix[place]) >> 5)
+    register = _step_kernel(register, 0)
+    for place in range(len(prefix)):
+        register = _step_kernel(register, np.int64(prefix[place]) & 31)
+    if text[len(prefix)] != ord("1"):
+        return 0
+    waiting, bits, written = np.int64(0), 0, 1
+    for place in range(len(prefix) + 1, size):
+        letter = text[place] | fold if text[place] >= ord("A") else text[place]
+        value = np.int64(_FIVE_BITS_OF[letter])
+        if value < 0:
+            return 0
+        register = _step_kernel(register, value)
+        if place == len(prefix) + 1:
+            if value > 16:
+                return 0
+            out[0] = value
+        elif place < size - CHECKSUM_SIZE:
+            waiting, bits = (waiting << 5 | value) & 0xFFF, bits + 5
+            if bits >= 8:
+                bits -= 8
+                if written == len(out):
+                    return 0
+                out[written] = waiting >> bits & 255
+                written += 1
+    if register != (BECH32M if out[0] else BECH32) or bits >= 5 or waiting & (1 << bits) - 1:
+        return 0
+    return written
