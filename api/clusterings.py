@@ -6,12 +6,14 @@ import asyncio
 import importlib.metadata
 import time
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from api import decisions
+from api.labels.column import label_column
 from chain.columns import Columns
 from chain.load import open_columns
 from chain.model import I64, Bool
@@ -25,17 +27,12 @@ from clustering.bitcoin.rules import found_links
 from clustering.clustering import Basis, Clustering
 from clustering.forest import Forest
 from clustering.guards import NOBODY
+from clustering.labels import LabelColumn
 from clustering.links import RULES, LinkStatus
 
 LEVEL = "L0"
 """The only level so far: what joins by convention (docs/methods.md)."""
 
-
-async def label_column(*_: Any) -> Any:
-    return None
-
-
-LabelColumn = Any
 
 CODE_VERSION = importlib.metadata.version("headwater")
 
@@ -83,8 +80,17 @@ class Grounds:
     def decision_id(self) -> int:
         return self.decisions[0].decision_id if self.decisions else 0
 
+    def label_sha256(self, address_count: int) -> str | None:
+        """Of what the labels say of the first `address_count` addresses: one may expire while its set is the same."""
+        if self.labels is None:
+            return None
+        ids = np.flatnonzero(self.labels.entity[:address_count] >= 0)
+        names = "\0".join(self.labels.entities[entity] for entity in self.labels.entity[ids].tolist())
+        return sha256(ids.astype("<i8").tobytes() + names.encode()).hexdigest()
+
     def are_those_of(self, run: Run) -> bool:
-        return (run.rules, run.label_set, run.decision_id) == (self.rules, self.label_set, self.decision_id)
+        same = (run.rules, run.label_set, run.decision_id) == (self.rules, self.label_set, self.decision_id)
+        return same and run.label_sha256 == self.label_sha256(run.address_count)
 
 
 def current_rules() -> dict[str, Any]:
@@ -149,7 +155,8 @@ async def _next_run(
     run = Run(
         run_id, LEVEL, basis.epoch, basis.tx_count, basis.address_count,
         dataset.tip if dataset.counts["tx"] == columns.tx_count else None, grounds.rules, CODE_VERSION,
-        len(accepted), len(clustering.members), clustering.partition_sha256, grounds.label_set, grounds.decision_id,
+        len(accepted), len(clustering.members), clustering.partition_sha256, grounds.label_set,
+        grounds.label_sha256(basis.address_count), grounds.decision_id,
         carried + int(np.count_nonzero(found.status != LinkStatus.ACCEPTED)),
         int(changed.min()) if len(changed) else None,
     )  # fmt: skip

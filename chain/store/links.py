@@ -42,6 +42,7 @@ class Run:
     cluster_count: int
     partition_sha256: str
     label_set: int | None = None
+    label_sha256: str | None = None
     decision_id: int = 0
     held_count: int = 0
     changed_from: int | None = None
@@ -106,7 +107,8 @@ def _run(row: asyncpg.Record) -> Run:
     return Run(
         row["run_id"], row["level"], row["epoch"], row["tx_count"], row["address_count"], tip,
         json.loads(row["rules"]), row["code_version"], row["link_count"], row["cluster_count"],
-        row["partition_sha256"], row["label_set"], row["decision_id"], row["held_count"], row["changed_from"],
+        row["partition_sha256"], row["label_set"], row["label_sha256"], row["decision_id"], row["held_count"],
+        row["changed_from"],
         row["finished_at"],
     )  # fmt: skip
 
@@ -153,7 +155,7 @@ class LinkStore:
                     run.address_count, None if run.tip is None else run.tip.height,
                     None if run.tip is None else run.tip.hash, json.dumps(run.rules, sort_keys=True),
                     run.code_version, run.link_count, run.cluster_count, run.partition_sha256, run.label_set,
-                    run.decision_id, run.held_count, run.changed_from,
+                    run.label_sha256, run.decision_id, run.held_count, run.changed_from,
                 )  # fmt: skip
                 for first in range(0, len(closed), CLOSED_AT_ONCE):
                     ids = closed[first : first + CLOSED_AT_ONCE].tolist()

@@ -38,6 +38,7 @@ from clustering.bitcoin.change.fingerprint import reference as reference_fingerp
 from clustering.bitcoin.change.measure import pairs
 from clustering.bitcoin.change.model import MARGIN, PUBLISHED_WEIGHTS, scores
 from clustering.bitcoin.change.votes import Surroundings, Votes, cast, freshness, window
+from clustering.bitcoin.ledger import Ledger
 from clustering.simulate.sample import sample_chain
 from tests.unit.blocks import batch_of, real_blocks
 from tests.unit.test_answers import A, B, C, output, spend, transaction
@@ -201,13 +202,10 @@ def scan(view: DatasetView, *, whole: bool) -> Votes:
     """The votes on every transaction of a view, by one scan."""
     at = LedgerArrays.of(view.columns)
     count = view.columns.tx_count
-    classes = coinjoin.classify(
-        at.tx_first_input, at.input_spends, at.output_address, at.tx_first_output, at.tx_output_count,
-        at.output_value, 0, count,
-    )  # fmt: skip
+    mixed = ~coinjoin.joins(coinjoin.classify(Ledger.of(view.columns), 0, count))
     around = Surroundings(view.columns.spender()[window(at, 0, count)], freshness(at, 0, count), whole)
     labels = None if view.clustering is None else view.clustering.labels
-    return cast(at, 0, count, around, classes != coinjoin.CoinjoinClass.NONE, labels)
+    return cast(at, 0, count, around, mixed, labels)
 
 
 @pytest.fixture(scope="module")

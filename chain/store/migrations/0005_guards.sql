@@ -7,6 +7,7 @@ create index link_closed on link (dataset_id, to_run) where to_run is not null;
 
 alter table clustering_run
     add column label_set integer,                    -- version of the labels that guards read; null: none
+    add column label_sha256 text,                    -- of what they said of these addresses (a label can expire)
     add column decision_id bigint not null default 0, -- the last decision that was counted
     add column held_count bigint not null default 0,
     -- The first transaction below the last run's end whose links this run judged otherwise; null: none.

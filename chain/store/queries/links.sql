@@ -2,14 +2,14 @@
 
 -- name: runs
 select run_id, level, epoch, tx_count, address_count, tip_height, tip_hash, rules::text, code_version, link_count,
-       cluster_count, partition_sha256, label_set, decision_id, held_count, changed_from, finished_at
+       cluster_count, partition_sha256, label_set, label_sha256, decision_id, held_count, changed_from, finished_at
 from clustering_run where dataset_id = $1 and ($2::integer is null or run_id < $2) order by run_id desc limit $3;
 
 -- name: add_run
 insert into clustering_run (dataset_id, run_id, level, epoch, tx_count, address_count, tip_height, tip_hash, rules,
-                            code_version, link_count, cluster_count, partition_sha256, label_set, decision_id,
-                            held_count, changed_from)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12, $13, $14, $15, $16, $17);
+                            code_version, link_count, cluster_count, partition_sha256, label_set, label_sha256,
+                            decision_id, held_count, changed_from)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12, $13, $14, $15, $16, $17, $18);
 
 -- name: next_link_id
 select coalesce(max(link_id) + 1, 0) from link where dataset_id = $1;
