@@ -24,6 +24,10 @@ NOT_MONEY = {
     "api/answers/opening.py": "seconds between looks at the ledger",
     "api/demo.py": "seconds and rates of the demo",
     "api/clusterings.py": "seconds of a run",
+    "api/labels/importing.py": "seconds of an import",
+    "api/labels/yamlnodes.py": "numbers of other people's label files, kept as written",
+    "clustering/levels.py": "bounds of a binomial share, rounded to integers towards caution",
+    "clustering/bitcoin/change/measure.py": "weights while they are fitted; the result is integers",
     "api/cli/ingest.py": "seconds of a load",
 }
 """Modules with floats, each with what they are for."""
