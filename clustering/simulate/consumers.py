@@ -54,7 +54,11 @@ def pay_static(economy: Economy) -> bool:
     taken = set(map(id, chosen))
     wallet.coins[:] = [coin for coin in wallet.coins if id(coin) not in taken]
     chosen.sort(key=lambda coin: -coin[1])
-    return pay(economy, wallet, chosen, sum(coin[1] for coin in chosen[:-1]) if len(chosen) == 2 else 0)
+    # The group's stock counts coins of known addresses alone: with changes its wallets could not go on.
+    stock = wallet.group.stock
+    done = pay(economy, wallet, chosen, sum(coin[1] for coin in chosen[:-1]) if len(chosen) == 2 else 0)
+    wallet.group.stock = stock - done
+    return done
 
 
 def pay(
@@ -123,7 +127,8 @@ def pay_two(economy: Economy) -> bool:
 def pay_all(economy: Economy) -> bool:
     """Whole coins to one payee, no change: the smallest ones, or what happens to fit (branch and bound)."""
     world = economy.world
-    wallet = economy.spender(Policy.FRESH)
+    wallet = economy.mixer_with_coins() if world.rng.random() < 0.3 else None
+    wallet = wallet or economy.spender(Policy.FRESH)
     if wallet is None:
         return False
     number = min(len(wallet.coins), 1 if world.rng.random() < 0.8 else 2)

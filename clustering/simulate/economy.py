@@ -8,6 +8,7 @@ more spends): a feedback that keeps every group near its share however long the 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from itertools import accumulate
 
 from clustering.simulate import profile
@@ -19,6 +20,8 @@ from clustering.simulate.world import Output, Sink, World
 
 ERAS = 64
 """Steps in which the mix of wallet programs changes from a chain's beginning to its end."""
+MIXERS = 3
+"""The last makes of the profile: the wallets that mix."""
 
 
 class Service:
@@ -73,7 +76,7 @@ class Economy:
             exchange.cold_address = world.address(exchange.owner, form)
         self.merchants = [Service(world, Party.MERCHANT, f"merchant {n}", SERVICE) for n in range(8)]
         self.houses = [Service(world, Party.GAMBLING, f"gambling house {n}", SERVICE) for n in range(3)]
-        self.orders: list[tuple[int, Address, Sink, Group | None]] = []
+        self.orders: deque[tuple[int, Address, Sink, Group | None]] = deque()
         """Withdrawals that somebody asked for: satoshi, address, coins of the one who asked."""
         self.begin_era()
 
@@ -112,6 +115,15 @@ class Economy:
             if len(wallet.coins) >= coins:
                 return wallet
         return None
+
+    def mixer_with_coins(self) -> Wallet | None:
+        """A wallet of those who mix, where they have more coins than their share after a round."""
+        random = self.world.rng.random
+        group = self.groups[Policy.FRESH][-1 - int(random() * MIXERS)]
+        if group.stock <= 2 * group.wanted:
+            return None
+        wallet = group.wallets[int(random() * len(group.wallets))]
+        return wallet if wallet.coins else None
 
     def anyone(self) -> Wallet:
         """A consumer, for whatever reason."""

@@ -68,8 +68,11 @@ def batch(economy: Economy, style: str) -> bool:
     number = batch_size(world.rng)
     budget = have - world.fee(coins, (0,) * (number + 1)) - 10 * LEAST
     payments: list[Output] = []
-    while len(payments) < number and economy.orders and economy.orders[0][0] < budget:
-        value, address, sink, group = economy.orders.pop(0)
+    for _ in range(min(len(economy.orders), 60)):
+        value, address, sink, group = economy.orders.popleft()
+        if value >= budget:
+            economy.orders.append((value, address, sink, group))
+            continue
         payments.append((value, address, sink))
         budget -= value
         if group is not None:
@@ -80,9 +83,7 @@ def batch(economy: Economy, style: str) -> bool:
             break
         payments.append((value, *economy.payee(None, profile.BATCH_TO_CONSUMER)))
         budget -= value
-    if len(payments) < 2:
-        for value, address, sink in payments:
-            economy.orders.append((value, address, sink, None))
+    if not payments:
         exchange.hot += coins
         return False
     _settle(economy, exchange, style, coins, payments, Kind.BATCH)
@@ -269,7 +270,12 @@ class Trades:
         self._ordered.discard(wallet.owner)
         coin = wallet.coins.pop()
         if coin[1] < 100_000:
-            return pay(economy, wallet, [coin], 0, kind=Kind.PEEL)
+            whole = coin[1] - economy.world.fee([coin], (0,))
+            if whole < DUST:
+                return False
+            end: Output = (whole, *economy.deposit(wallet))
+            economy.world.send(Kind.PEEL, wallet.owner, [coin], [end], None, wallet.make)
+            return True
         value = coin[1] * (20 + int(economy.world.rng.random() * 80)) // 1000
         to: Output = (value, *economy.deposit(wallet))
         return pay(economy, wallet, [coin], 0, to, Kind.PEEL)
@@ -282,6 +288,8 @@ class Trades:
             return self._order(wallet, 2_000_000)
         self._ordered.discard(wallet.owner)
         coin = wallet.coins.pop()
+        if coin[1] < 100_000:
+            return self._order(wallet, 2_000_000)
         outputs: list[Output] = []
         for _ in range(10 + int(world.rng.random() * 15)):
             victim = economy.anyone()
@@ -290,8 +298,6 @@ class Trades:
                 outputs.append((DUST, victim.last, victim.coins if careless else None))
                 victim.group.stock += careless
         left = coin[1] - DUST * len(outputs) - world.fee([coin], (0,) * (len(outputs) + 1))
-        if left < DUST:
-            return self._order(wallet, 2_000_000)
         change = (left, economy.change_of(wallet, 0)[1], wallet.coins)
         world.send(Kind.DUST_ATTACK, wallet.owner, [coin], outputs, change, wallet.make)
         return True
