@@ -127,11 +127,12 @@ def pay_two(economy: Economy) -> bool:
 def pay_all(economy: Economy) -> bool:
     """Whole coins to one payee, no change: the smallest ones, or what happens to fit (branch and bound)."""
     world = economy.world
-    wallet = economy.mixer_with_coins() if world.rng.random() < 0.3 else None
-    wallet = wallet or economy.spender(Policy.FRESH)
+    draw = world.rng.random()
+    wallet = economy.mixer_with_coins() if draw < 0.25 else None
+    wallet = wallet or economy.spender(Policy.FRESH if draw < 0.55 else Policy.REUSE)
     if wallet is None:
         return False
-    number = min(len(wallet.coins), 1 if world.rng.random() < 0.8 else 2)
+    number = min(len(wallet.coins), 1 if world.rng.random() < 0.7 else 3)
     wallet.coins.sort(key=lambda coin: (-coin[1], coin[0]))
     coins = [wallet.coins.pop() for _ in range(number)]
     while wallet.coins and sum(coin[1] for coin in coins) < 20_000:

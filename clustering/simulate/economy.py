@@ -67,8 +67,11 @@ class Economy:
                 ("exchange Birch", SERVICE_NESTED, "reuse"),
                 ("exchange Cedar", SERVICE, "join"),
                 ("exchange Dogwood", SERVICE_NESTED, "join"),
-                ("exchange Elm", SERVICE, "chain"),
-                ("exchange Fir", SERVICE_SEGWIT, "chain"),
+                ("exchange Elder", SERVICE, "join"),
+                ("exchange Fir", SERVICE_SEGWIT, "join"),
+                ("exchange Gorse", SERVICE, "join"),
+                ("exchange Hazel", SERVICE, "chain"),
+                ("exchange Ivy", SERVICE_SEGWIT, "chain"),
             )
         ]
         for number, exchange in enumerate(self.exchanges):
@@ -194,12 +197,14 @@ class Economy:
         if kind < profile.TO_MERCHANT + profile.TO_GAMBLING:
             house = self.houses[int(random() * len(self.houses))]
             return house.working, house.deposits
-        return self.deposit(payer or self.anyone())
+        if payer is None:
+            return self.deposit(self.anyone(), profile.NEW_DEPOSIT_BY_SERVICE)
+        return self.deposit(payer, profile.NEW_DEPOSIT_ADDRESS)
 
-    def deposit(self, customer: Wallet) -> tuple[Address, Sink]:
-        """A customer's deposit address at an exchange: the one shown before, or a new one."""
+    def deposit(self, customer: Wallet, new: int = profile.NEW_DEPOSIT_ADDRESS) -> tuple[Address, Sink]:
+        """A customer's deposit address at an exchange: the one shown before, or in `new` of a hundred cases a new one."""
         random = self.world.rng.random
-        if customer.account is None or random() * 100 < profile.NEW_DEPOSIT_ADDRESS:
+        if customer.account is None or random() * 100 < new:
             customer.service = int(random() * len(self.exchanges))
             exchange = self.exchanges[customer.service]
             customer.account = self.world.address(exchange.owner, exchange.make.form, customer.owner)

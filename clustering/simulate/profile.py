@@ -84,16 +84,16 @@ EVENTS: dict[Kind, int] = {
 }
 """Rare kinds: how many per 100,000 transactions; two of each at least, however short the chain."""
 
-STOCK = {Policy.FRESH: 1150, Policy.REUSE: 280, Policy.STATIC: 200, Policy.TOKEN: 60}
+STOCK = {Policy.FRESH: 1000, Policy.REUSE: 300, Policy.STATIC: 150, Policy.TOKEN: 60}
 """Coins that the wallets of each policy hold, per 100,000 transactions so far: nearly everything is spent."""
-STOCK_AT_FIRST = {Policy.FRESH: 120, Policy.REUSE: 30, Policy.STATIC: 20, Policy.TOKEN: 10}
+STOCK_AT_FIRST = {Policy.FRESH: 100, Policy.REUSE: 30, Policy.STATIC: 20, Policy.TOKEN: 10}
 COINS_PER_WALLET = {Policy.FRESH: 3, Policy.REUSE: 2, Policy.STATIC: 3, Policy.TOKEN: 1}
 
-NEW_DEPOSIT_ADDRESS = 30
-"""Percent of deposits to a service for which it shows the customer a new address."""
+NEW_DEPOSIT_ADDRESS, NEW_DEPOSIT_BY_SERVICE = 26, 85
+"""Percent of deposits for which an exchange shows the customer a new address: paid by himself, and paid by a service."""
 TO_MERCHANT, TO_GAMBLING = 17, 12
 """Percent of payments to services; the rest are deposits at an exchange."""
-TO_CONSUMER, BATCH_TO_CONSUMER = 40, 88
+TO_CONSUMER, BATCH_TO_CONSUMER = 40, 75
 """Percent of payments that go to a consumer's wallet, from a consumer and from a service."""
 
 _P = Form.P2PKH

@@ -63,6 +63,8 @@ def batch(economy: Economy, style: str) -> bool:
     world = economy.world
     exchange = _richest(economy, style)
     coins = _fund(economy, exchange, style)
+    if not coins:
+        return False
     have = sum(coin[1] for coin in coins)
     middle = typical(economy, exchange.balance() + have)
     number = batch_size(world.rng)
@@ -103,6 +105,8 @@ def withdraw(economy: Economy) -> bool:
     world = economy.world
     exchange = _richest(economy, "reuse")
     coins = _fund(economy, exchange, "reuse")
+    if not coins:
+        return False
     have = sum(coin[1] for coin in coins)
     value = withdrawal_value(world.rng, typical(economy, exchange.balance() + have))
     if value > have - world.fee(coins, (0, 0)) - LEAST:
@@ -134,8 +138,24 @@ def _fund(economy: Economy, exchange: Service, style: str) -> list[Coin]:
         taken = set(map(id, chosen))
         hot[:] = [coin for coin in hot if id(coin) not in taken]
         return chosen
+    if style == "join":
+        return _join(economy, exchange)
     chosen = hot[: number * 2]
     del hot[: number * 2]
+    return chosen
+
+
+def _join(economy: Economy, exchange: Service) -> list[Coin]:
+    """One coin of the working address, and now and then all changes with it: which shows whose they were."""
+    here = [coin for coin in exchange.hot if coin[2] is exchange.working]
+    changes = [coin for coin in exchange.hot if coin[2] is not exchange.working]
+    if not here:
+        return []
+    chosen = here[:1]
+    if len(changes) > int(economy.world.rng.random() * 4):
+        chosen += changes[:8]
+    taken = set(map(id, chosen))
+    exchange.hot[:] = [coin for coin in exchange.hot if id(coin) not in taken]
     return chosen
 
 
@@ -150,20 +170,21 @@ def _settle(
 
 
 def consolidate(economy: Economy, style: str) -> bool:
-    """An exchange joins its hot coins into one on its working address."""
+    """An exchange joins hot coins into one: on its working address, or (style `join`) on a new one that it joins later."""
     world = economy.world
     exchange = _richest(economy, style)
     if style == "join":
-        coins = [coin for coin in exchange.hot if coin[2] is not exchange.working]
+        coins = _join(economy, exchange)
+        address = world.address(exchange.owner, exchange.make.form) if coins else exchange.working
     else:
-        coins = [coin for coin in exchange.hot if coin[2] is exchange.working]
-    if len(coins) < 2:
+        coins = [coin for coin in exchange.hot if coin[2] is exchange.working][:20]
+        taken = set(map(id, coins))
+        exchange.hot[:] = [coin for coin in exchange.hot if id(coin) not in taken]
+        address = exchange.working
+    if not coins:
         return False
-    coins = coins[:20]
-    taken = set(map(id, coins))
-    exchange.hot[:] = [coin for coin in exchange.hot if id(coin) not in taken]
     value = sum(coin[1] for coin in coins) - world.fee(coins, (exchange.make.form,))
-    to: Output = (value, exchange.working, exchange.hot)
+    to: Output = (value, address, exchange.hot)
     world.send(Kind.CONSOLIDATION, exchange.owner, coins, [to], None, exchange.make)
     return True
 
