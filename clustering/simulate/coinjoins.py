@@ -24,6 +24,8 @@ WASABI_1_PEERS = (11, 40)
 WASABI_2_PEERS = (16, 45)
 WASABI_2_LEAST = 5_000
 """Satoshi: the least output of a Wasabi 2 round (WabiSabi config, MinAllowedOutputAmounts)."""
+WASABI_2_PIECES = 5
+"""Denominations that a participant takes at most; the rest is his change."""
 
 WHIRLPOOL_POOLS = ((100_000, 5_000), (1_000_000, 50_000), (5_000_000, 175_000), (50_000_000, 1_750_000))
 """Denomination and the coordinator's fee, in satoshi, of Samourai's four pools."""
@@ -153,7 +155,7 @@ class Mixing:
         """A WabiSabi round: any sums in, common denominations out, and what is left over."""
         world = self.economy.world
         number = self._size.setdefault(Kind.WASABI_2, self._draw(*WASABI_2_PEERS))
-        need = number * 2 if number * 2 >= 24 else 24
+        need = max(24, number * 13 // 10)
         seats = self._gather(Kind.WASABI_2, need, self.wasabi, 1_000_000)
         if seats is None:
             return False
@@ -169,12 +171,12 @@ class Mixing:
         outputs: list[Output] = []
         for owner, left in funds.items():
             wallet = wallets[owner]
+            pieces = 0
             for value in common:
-                repeats = 0
-                while left >= value + price and repeats < 2 and value * 3 < funds[owner] * 2:
+                while left >= value + price and pieces < WASABI_2_PIECES and value * 3 < funds[owner] * 2:
                     outputs.append(self._back(wallet, value, Form.TAPROOT if world.rng.random() < 0.5 else None))
                     left -= value + price
-                    repeats += 1
+                    pieces += 1
             if left >= WASABI_2_LEAST + price:
                 outputs.append(self._back(wallet, left - price))
         return bool(world.shared(Kind.WASABI_2, [coin for _, coin in seats], outputs))

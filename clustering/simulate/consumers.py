@@ -128,8 +128,8 @@ def pay_all(economy: Economy) -> bool:
     """Whole coins to one payee, no change: the smallest ones, or what happens to fit (branch and bound)."""
     world = economy.world
     draw = world.rng.random()
-    wallet = economy.mixer_with_coins() if draw < 0.25 else None
-    wallet = wallet or economy.spender(Policy.FRESH if draw < 0.55 else Policy.REUSE)
+    wallet = economy.mixer_with_coins() if draw < 0.35 else None
+    wallet = wallet or economy.spender(Policy.FRESH if draw < 0.50 else Policy.REUSE)
     if wallet is None:
         return False
     number = min(len(wallet.coins), 1 if world.rng.random() < 0.7 else 3)

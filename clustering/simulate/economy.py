@@ -122,7 +122,7 @@ class Economy:
     def mixer_with_coins(self) -> Wallet | None:
         """A wallet of those who mix, where they have more coins than their share after a round."""
         random = self.world.rng.random
-        group = self.groups[Policy.FRESH][-1 - int(random() * MIXERS)]
+        group = max(self.groups[Policy.FRESH][-MIXERS:], key=_surplus)
         if group.stock <= 2 * group.wanted:
             return None
         wallet = group.wallets[int(random() * len(group.wallets))]
@@ -228,3 +228,7 @@ class Economy:
         return Wallet(owner, Group(Policy.FRESH, make, 0))
 
 
+
+
+def _surplus(group: Group) -> int:
+    return group.stock - group.wanted

@@ -84,7 +84,7 @@ EVENTS: dict[Kind, int] = {
 }
 """Rare kinds: how many per 100,000 transactions; two of each at least, however short the chain."""
 
-STOCK = {Policy.FRESH: 1000, Policy.REUSE: 300, Policy.STATIC: 150, Policy.TOKEN: 60}
+STOCK = {Policy.FRESH: 1200, Policy.REUSE: 300, Policy.STATIC: 150, Policy.TOKEN: 60}
 """Coins that the wallets of each policy hold, per 100,000 transactions so far: nearly everything is spent."""
 STOCK_AT_FIRST = {Policy.FRESH: 100, Policy.REUSE: 30, Policy.STATIC: 20, Policy.TOKEN: 10}
 COINS_PER_WALLET = {Policy.FRESH: 3, Policy.REUSE: 2, Policy.STATIC: 3, Policy.TOKEN: 1}
@@ -93,7 +93,7 @@ NEW_DEPOSIT_ADDRESS, NEW_DEPOSIT_BY_SERVICE = 26, 85
 """Percent of deposits for which an exchange shows the customer a new address: paid by himself, and paid by a service."""
 TO_MERCHANT, TO_GAMBLING = 17, 12
 """Percent of payments to services; the rest are deposits at an exchange."""
-TO_CONSUMER, BATCH_TO_CONSUMER = 40, 75
+TO_CONSUMER, BATCH_TO_CONSUMER = 42, 58
 """Percent of payments that go to a consumer's wallet, from a consumer and from a service."""
 
 _P = Form.P2PKH
@@ -107,10 +107,10 @@ MAKES = (
     Make("core-0.15", _P, 2, True, LOCKING, False, Order.RANDOM, Selection.NEAREST, 40, 30),
     Make("electrum-3", _W, 2, True, REPLACEABLE, True, Order.BIP69, Selection.OLDEST, 0, 56),
     Make("electrum-2", _P, 1, False, FINAL, False, Order.BIP69, Selection.OLDEST, 70, 40, 120),
-    Make("ledger", _N, 1, False, FINAL, False, Order.LAST, Selection.OLDEST, 0, 90, 150),
-    Make("trezor", _N, 1, False, FINAL, False, Order.BIP69, Selection.LARGEST, 0, 80, 130),
+    Make("ledger", _N, 1, False, FINAL, False, Order.LAST, Selection.OLDEST, 0, 70, 150),
+    Make("trezor", _N, 1, False, FINAL, False, Order.BIP69, Selection.LARGEST, 0, 60, 130),
     Make("exodus", _P, 1, False, FINAL, False, Order.LAST, Selection.LARGEST, 30, 60, 200),
-    Make("blockchain", _P, 1, False, FINAL, False, Order.RANDOM, Selection.LARGEST, 450, 260),
+    Make("blockchain", _P, 1, False, FINAL, False, Order.RANDOM, Selection.LARGEST, 450, 300),
     Make("bitcoinj", _P, 1, False, FINAL, False, Order.RANDOM, Selection.OLDEST, 180, 70, 80),
     Make("bitpay", _N, 1, False, FINAL, False, Order.LAST, Selection.RANDOM, 20, 60),
     Make("wasabi", _W, 1, False, FINAL, True, Order.RANDOM, Selection.LARGEST, 10, 26),

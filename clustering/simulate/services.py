@@ -17,6 +17,10 @@ SWEEP_MOST = 150
 """Inputs of a sweep at most."""
 SWEEP_LEAST = 3
 BATCH_MOST = 400
+CHAINS = 3
+"""Chains of change that an exchange of that style keeps going at once."""
+SMALL_CHANGE = 100_000
+"""Satoshi: an exchange pays nobody out of less."""
 SINGLE_ANYONECANPAY = 0x83
 """SIGHASH_SINGLE | SIGHASH_ANYONECANPAY: the seller signs his input and the output of the same place, no more."""
 INSCRIBED = 10_000
@@ -50,7 +54,7 @@ def sweep(economy: Economy, services: list[Service], kind: Kind = Kind.SWEEP) ->
 def batch_size(rng: Random) -> int:
     """Payees of a batch: two at least, heavy-tailed (a mean of about eight)."""
     draw = rng.random()
-    return min(BATCH_MOST, 2 + int(2.2 / (draw + 0.02) ** 0.8))
+    return min(BATCH_MOST, 2 + int(2.7 / (draw + 0.009) ** 0.92))
 
 
 def typical(economy: Economy, balance: int) -> int:
@@ -79,16 +83,26 @@ def batch(economy: Economy, style: str) -> bool:
         budget -= value
         if group is not None:
             group.stock += 1
-    while len(payments) < number:
+    while len(payments) < number and budget > SMALL_CHANGE:
         value = withdrawal_value(world.rng, middle)
         if value >= budget:
-            break
+            value = amount_between(world.rng, LEAST, budget * 2 // 3)
         payments.append((value, *economy.payee(None, profile.BATCH_TO_CONSUMER)))
         budget -= value
     if not payments:
+        return _give_up(economy, exchange, coins)
+    _settle(economy, exchange, style, coins, payments, Kind.BATCH)
+    return True
+
+
+def _give_up(economy: Economy, exchange: Service, coins: list[Coin]) -> bool:
+    """Coins too small for a payout go to the working address of somebody else; False where they do not pay for that."""
+    world = economy.world
+    value = sum(coin[1] for coin in coins) - world.fee(coins, (0,))
+    if value < DUST:
         exchange.hot += coins
         return False
-    _settle(economy, exchange, style, coins, payments, Kind.BATCH)
+    world.send(Kind.WITHDRAWAL, exchange.owner, coins, [(value, *economy.payee(None, 0))], None, exchange.make)
     return True
 
 
@@ -130,10 +144,9 @@ def _fund(economy: Economy, exchange: Service, style: str) -> list[Coin]:
     number = min(len(hot), 1 + int(economy.world.rng.random() * 4))
     if style == "chain":
         changes = [coin for coin in hot if coin[2] is not exchange.working]
-        if changes and economy.world.rng.random() < 0.5:
-            coin = max(changes, key=lambda coin: (coin[1], coin[0]))
-            hot.remove(coin)
-            return [coin]
+        if changes and (len(changes) > CHAINS or len(changes) == len(hot) or economy.world.rng.random() < 0.5):
+            hot.remove(changes[0])
+            return changes[:1]
         chosen = [coin for coin in hot if coin[2] is exchange.working][: number * 2]
         taken = set(map(id, chosen))
         hot[:] = [coin for coin in hot if id(coin) not in taken]
@@ -165,6 +178,12 @@ def _settle(
     world, make = economy.world, exchange.make
     forms = tuple(address[0] for _, address, _ in payments)
     left = sum(coin[1] for coin in coins) - sum(value for value, _, _ in payments) - world.fee(coins, (*forms, make.form))
+    if style == "chain" and left * 4 < sum(coin[1] for coin in coins) and len(payments) > 2:
+        # The chain ends: the last payee gets the rest.
+        value, payee, sink = payments[-1]
+        payments[-1] = (value + left, payee, sink)
+        world.send(kind, exchange.owner, coins, payments, None, make)
+        return
     address = exchange.working if style == "reuse" else world.address(exchange.owner, make.form)
     world.send(kind, exchange.owner, coins, payments, (left, address, exchange.hot), make)
 
