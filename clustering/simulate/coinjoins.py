@@ -1,8 +1,7 @@
 """Coinjoins of each protocol, payjoin, and the transactions of one owner that look like one.
 
-The forms are those that the protocols' own software makes (research notes 1.2; JoinMarket, Wasabi 1.0 and 1.1, WabiSabi
-as Wasabi 2 runs it, Whirlpool with its Tx0), so that a detector meets what it is written for. What is simpler than the real ones:
-WabiSabi's choice of denominations is greedy over a random subset of its list; Wasabi's coordinator takes a flat fee.
+The forms are those that the protocols' own software makes (JoinMarket, Wasabi 1.0 and 1.1, WabiSabi as Wasabi 2 runs it,
+Whirlpool with its Tx0), so that a detector meets what it is written for. What is simpler than the real ones: WabiSabi's choice of denominations is greedy over a random subset of its list; Wasabi's coordinator takes a flat fee.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ WHIRLPOOL_PEERS = (5, 8)
 
 
 def denominations() -> list[int]:
-    """WabiSabi's list: 2^k, 3^k, 2·3^k, 1, 2 and 5 times 10^k satoshi, from 5,000 satoshi to 43 bitcoins, descending."""
+    """WabiSabi's list, descending: 2^k, 3^k, 2·3^k, 1, 2 and 5 times 10^k satoshi, from 5,000 satoshi to 43 bitcoins."""
     powers = [2**k for k in range(64)] + [3**k for k in range(40)] + [2 * 3**k for k in range(40)]
     powers += [n * 10**k for k in range(16) for n in (1, 2, 5)]
     return sorted({value for value in powers if WASABI_2_LEAST <= value <= 43 * BITCOIN}, reverse=True)
@@ -118,7 +117,7 @@ class Mixing:
         for place, (wallet, coin) in enumerate(seats):
             rest = coin[1] - equal - (fee if place == 0 else 0)
             if place or not sweeping:
-                outputs.append(self._back(wallet, rest + (1 if place else 0) * 0))
+                outputs.append(self._back(wallet, rest))
         return bool(world.shared(Kind.JOINMARKET, coins, outputs, 2))
 
     def wasabi_1(self, kind: Kind) -> bool:
@@ -149,6 +148,7 @@ class Mixing:
         coins = [coin for _, coin in seats]
         txid = world.shared(kind, coins, outputs)
         self.invited_txids += [(txid, coin) for _, coin in invited]
+        self._cash_fees(self.coordinator)
         return True
 
     def wasabi_2(self) -> bool:
@@ -169,11 +169,11 @@ class Mixing:
             funds[wallet.owner] = funds.get(wallet.owner, 0) + coin[1] - 68 * world.rate
             wallets[wallet.owner] = wallet
         outputs: list[Output] = []
-        for owner, left in funds.items():
-            wallet = wallets[owner]
+        for owner, brought in funds.items():
+            wallet, left = wallets[owner], brought
             pieces = 0
             for value in common:
-                while left >= value + price and pieces < WASABI_2_PIECES and value * 3 < funds[owner] * 2:
+                while left >= value + price and pieces < WASABI_2_PIECES and value * 3 < brought * 2:
                     outputs.append(self._back(wallet, value, Form.TAPROOT if world.rng.random() < 0.5 else None))
                     left -= value + price
                     pieces += 1
@@ -211,13 +211,25 @@ class Mixing:
             (paid, self._fresh(self.whirlpool), self.whirlpool.coins),
             (0, data_address(world.rng.getrandbits(512).to_bytes(64, "big")), None),
         ]
-        # An owner who waits for no second mix keeps one premix coin short of all; the rest is his change.
         world.send(
             Kind.WHIRLPOOL_TX0, wallet.owner, [coin], outputs, self._back(wallet, left, Form.P2WPKH), wallet.make
         )
         self.entrants[pool] += [(wallet, each) for each in found]
+        self._cash_fees(self.whirlpool)
         self._tx0_pool = None
         return True
+
+    def _cash_fees(self, coordinator: Wallet) -> None:
+        """A coordinator brings its fees to an exchange, some at a time."""
+        world, coins = self.economy.world, coordinator.coins
+        if len(coins) < 4:
+            return
+        value = sum(coin[1] for coin in coins) - world.fee(coins, (Form.P2PKH,))
+        if value < LEAST:
+            return
+        coordinator.coins = []
+        to: Output = (value, *self.economy.deposit(coordinator))
+        world.send(Kind.SWEEP, coordinator.owner, coins, [to], None, coordinator.make)
 
     def _neediest(self) -> int:
         """The pool with the fewest entrants; the cheaper ones are used more."""
@@ -226,7 +238,7 @@ class Mixing:
         return pool if pool <= 5_000_000 or self.economy.world.rng.random() < 0.5 else order[1]
 
     def whirlpool_mix(self) -> bool:
-        """Five to eight coins in, as many of exactly the denomination out: one to four come from a Tx0, the rest from mixes."""
+        """Five to eight coins in, as many of exactly the denomination out: one to four from a Tx0, the rest from mixes."""
         world = self.economy.world
         for pool, _ in sorted(WHIRLPOOL_POOLS, key=lambda each: -len(self.entrants[each[0]])):
             entrants, mixed = self.entrants[pool], self.mixed[pool]

@@ -143,6 +143,10 @@ def pay_all(economy: Economy) -> bool:
         wallet.coins += coins
         return False
     wallet.group.stock -= len(coins)
+    if world.rng.random() * 1000 < profile.SAVED:
+        vault = world.address(wallet.owner, wallet.make.form)
+        world.send(Kind.SAVING, wallet.owner, coins, [(value, vault, None)], None, wallet.make)
+        return True
     address, sink = economy.payee(wallet, profile.TO_CONSUMER // 2)
     world.send(Kind.PAY_ALL, wallet.owner, coins, [(value, address, sink)], None, wallet.make)
     return True
@@ -190,5 +194,3 @@ def burn(economy: Economy) -> bool:
     mark: Output = (0, data_address(b"proof of existence"), None)
     world.send(Kind.BURN, wallet.owner, [coin], [mark], None, wallet.make)
     return True
-
-

@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from clustering.simulate import profile
 from clustering.simulate.keys import Address, Form
-from clustering.simulate.kinds import NOBODY, Party
+from clustering.simulate.kinds import Party
 from clustering.simulate.profile import SERVICE, SERVICE_NESTED, SERVICE_SEGWIT
 from clustering.simulate.wallet import Coin, Group, Make, Policy, Wallet
 from clustering.simulate.world import Output, Sink, World
@@ -27,7 +27,7 @@ MIXERS = 3
 class Service:
     """A company that holds coins: what it was paid and waits to be swept, and what it pays from."""
 
-    __slots__ = ("cold", "cold_address", "deposits", "hot", "make", "name", "owner", "style", "working")
+    __slots__ = ("cold", "deposits", "hot", "make", "name", "outlet", "owner", "style", "working")
 
     def __init__(self, world: World, party: Party, name: str, make: Make, style: str = "") -> None:
         self.owner = world.truth.owner(party, name, make.name)
@@ -40,7 +40,8 @@ class Service:
         self.hot: list[Coin] = []
         self.deposits: list[Coin] = []
         self.cold: list[Coin] = []
-        self.cold_address: Address | None = None
+        self.outlet: Address | None = None
+        """Where it puts coins away: an exchange's address of several keys, a merchant's deposit address."""
 
     def balance(self) -> int:
         return sum([coin[1] for coin in self.hot])
@@ -76,7 +77,7 @@ class Economy:
         ]
         for number, exchange in enumerate(self.exchanges):
             form = Form.P2WSH if number % 2 else Form.P2SH
-            exchange.cold_address = world.address(exchange.owner, form)
+            exchange.outlet = world.address(exchange.owner, form)
         self.merchants = [Service(world, Party.MERCHANT, f"merchant {n}", SERVICE) for n in range(8)]
         self.houses = [Service(world, Party.GAMBLING, f"gambling house {n}", SERVICE) for n in range(3)]
         self.orders: deque[tuple[int, Address, Sink, Group | None]] = deque()
@@ -125,8 +126,11 @@ class Economy:
         group = max(self.groups[Policy.FRESH][-MIXERS:], key=_surplus)
         if group.stock <= 2 * group.wanted:
             return None
-        wallet = group.wallets[int(random() * len(group.wallets))]
-        return wallet if wallet.coins else None
+        for _ in range(6):
+            wallet = group.wallets[int(random() * len(group.wallets))]
+            if wallet.coins:
+                return wallet
+        return None
 
     def anyone(self) -> Wallet:
         """A consumer, for whatever reason."""
@@ -202,7 +206,7 @@ class Economy:
         return self.deposit(payer, profile.NEW_DEPOSIT_ADDRESS)
 
     def deposit(self, customer: Wallet, new: int = profile.NEW_DEPOSIT_ADDRESS) -> tuple[Address, Sink]:
-        """A customer's deposit address at an exchange: the one shown before, or in `new` of a hundred cases a new one."""
+        """A customer's deposit address at an exchange: the one shown before, or (`new` percent) a new one."""
         random = self.world.rng.random
         if customer.account is None or random() * 100 < new:
             customer.service = int(random() * len(self.exchanges))
@@ -226,8 +230,6 @@ class Economy:
         """An owner of a special kind with a wallet that belongs to no group of consumers."""
         owner = self.world.truth.owner(party, name, make.name)
         return Wallet(owner, Group(Policy.FRESH, make, 0))
-
-
 
 
 def _surplus(group: Group) -> int:

@@ -1,7 +1,7 @@
 """The generator: what happens next, by shares, until the chain is as long as was asked for.
 
-`generate` yields the blocks one by one, genesis first, and returns the world with its truth. It does no input or output and
-keeps no block.
+`generate` hands out the blocks one by one, genesis first, and returns the truth. It does no input or output and keeps
+no block.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def generate(seed: int, total: int, sink: Callable[[bytes], None]) -> Truth:
     Everything follows from (seed, total). ValueError where `total` is below LEAST_TRANSACTIONS or `seed` below 0.
     """
     if total < LEAST_TRANSACTIONS:
-        raise ValueError(f"{total:,} transactions are too few: {LEAST_TRANSACTIONS:,} at least, for every kind to occur")
+        raise ValueError(
+            f"{total:,} transactions are too few: {LEAST_TRANSACTIONS:,} at least, for every kind to occur"
+        )
     if seed < 0:
         raise ValueError(f"the seed is {seed}; it must not be negative")
     director = Director(seed, total, sink)

@@ -48,6 +48,8 @@ class Kind(IntEnum):
     SALE_SWEEP = 26
     SALE_CASH_OUT = 27
     SALE_REFUND = 28
+    SAVING = 29
+    """A consumer puts a coin away on a new address of his own."""
 
 
 COINJOINS = (Kind.JOINMARKET, Kind.WASABI_1_0, Kind.WASABI_1_1, Kind.WASABI_2, Kind.WHIRLPOOL)

@@ -1,17 +1,17 @@
 """The figures that describe a chain as a whole, by which a generated one is compared with Bitcoin.
 
-Definitions, after Moeser and Narayanan (2022); coinbases are left out everywhere. Classes 1, 2 and 3 are transactions with one,
-two, and three or more outputs, an OP_RETURN output counted. Each figure but the last three is in percent.
+Definitions, after Moeser and Narayanan (2022); coinbases are left out everywhere. Classes 1, 2 and 3 are transactions
+with one, two, and three or more outputs, an OP_RETURN output counted. Each figure but the last three is in percent.
 
 outputs_n        share of class n among all transactions
 op_return_n      of class n: those with an OP_RETURN output
 reuse_n          of class n: those of the rest (no OP_RETURN) with an output to an address of their own inputs
-revealed_n       of class n: those of the rest (no OP_RETURN, no reuse) in which exactly one output pays an address of the
-                 inputs' cluster, the clusters being those of co-spend over the whole chain, coinjoins left out
+revealed_n       of class n: those of the rest (no OP_RETURN, no reuse) in which exactly one output pays an address of
+                 the inputs' cluster, the clusters being those of co-spend over the whole chain, coinjoins left out
 unspent_n        of class n: those with an output that can be spent and is not, at the chain's end
-rest_*           of the transactions of class 2 with none of OP_RETURN, reuse, revealed change (62.6 % of the class on Bitcoin, and
-                 the three others are 5.7, 20.9 and 10.8: the four are the whole class, so the figures exclude each other, and
-                 transactions with unspent outputs are among the rest)
+rest_*           of the transactions of class 2 with none of OP_RETURN, reuse, revealed change (62.6 % of the class on
+                 Bitcoin, where the others are 5.7, 20.9 and 10.8 %: together the whole class, so the figures exclude
+                 each other, and transactions with unspent outputs are among the rest)
 rest_inputs_n    with one, two, three or more inputs
 rest_version_1   of version 1
 rest_lock_time   with a lock time above 0
@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chain.model import I32, I64, U8, Array, Bool, BlockBatch, OutputType
+from chain.model import I32, I64, U8, Array, BlockBatch, Bool, OutputType
 from clustering.components import relabel
 
 REPLACEABLE_BELOW = 0xFFFFFFFE

@@ -2,8 +2,8 @@
 
 TARGETS are the figures of Bitcoin up to June 2021 (height 689,255) of Moeser and Narayanan, Resurrecting Address
 Clustering in Bitcoin, Financial Cryptography 2022, and its published notebooks; addresses, entities and edges per
-transaction are GraphSense's of November 2021 (Haslhofer et al.). Percent, but for the last three. `marginals.py` says what each
-name means. The shares below were set by hand until a chain reached them (docs/generator.md has the table).
+transaction are GraphSense's of November 2021 (Haslhofer et al.). Percent, but for the last three. `marginals.py` says
+what each name means. The shares below were set by hand until a chain reached them (docs/generator.md has the table).
 """
 
 from __future__ import annotations
@@ -84,13 +84,15 @@ EVENTS: dict[Kind, int] = {
 }
 """Rare kinds: how many per 100,000 transactions; two of each at least, however short the chain."""
 
-STOCK = {Policy.FRESH: 1200, Policy.REUSE: 300, Policy.STATIC: 150, Policy.TOKEN: 60}
+STOCK = {Policy.FRESH: 1400, Policy.REUSE: 300, Policy.STATIC: 150, Policy.TOKEN: 60}
 """Coins that the wallets of each policy hold, per 100,000 transactions so far: nearly everything is spent."""
 STOCK_AT_FIRST = {Policy.FRESH: 100, Policy.REUSE: 30, Policy.STATIC: 20, Policy.TOKEN: 10}
 COINS_PER_WALLET = {Policy.FRESH: 3, Policy.REUSE: 2, Policy.STATIC: 3, Policy.TOKEN: 1}
 
-NEW_DEPOSIT_ADDRESS, NEW_DEPOSIT_BY_SERVICE = 26, 85
-"""Percent of deposits for which an exchange shows the customer a new address: paid by himself, and paid by a service."""
+NEW_DEPOSIT_ADDRESS, NEW_DEPOSIT_BY_SERVICE = 31, 47
+"""Percent of deposits for which an exchange shows the customer a new address: paid by himself, paid by a service."""
+SAVED = 25
+"""Thousandths of the payments of whole coins that go to an address of one's own and stay there."""
 TO_MERCHANT, TO_GAMBLING = 17, 12
 """Percent of payments to services; the rest are deposits at an exchange."""
 TO_CONSUMER, BATCH_TO_CONSUMER = 42, 58
@@ -101,20 +103,20 @@ _N = Form.NESTED
 _W = Form.P2WPKH
 
 MAKES = (
-    Make("core-0.12", _P, 1, True, LOCKING, False, Order.RANDOM, Selection.NEAREST, 170, 50),
+    Make("core-0.12", _P, 1, True, LOCKING, False, Order.RANDOM, Selection.NEAREST, 170, 36),
     Make("core-0.21", _W, 2, True, LOCKING, True, Order.RANDOM, Selection.NEAREST, 0, 86),
     Make("core-0.16-rbf", _N, 2, True, REPLACEABLE, False, Order.RANDOM, Selection.NEAREST, 0, 50),
-    Make("core-0.15", _P, 2, True, LOCKING, False, Order.RANDOM, Selection.NEAREST, 40, 30),
-    Make("electrum-3", _W, 2, True, REPLACEABLE, True, Order.BIP69, Selection.OLDEST, 0, 56),
+    Make("core-0.15", _P, 2, True, LOCKING, False, Order.RANDOM, Selection.NEAREST, 40, 44),
+    Make("electrum-3", _W, 2, True, REPLACEABLE, True, Order.BIP69, Selection.OLDEST, 0, 46),
     Make("electrum-2", _P, 1, False, FINAL, False, Order.BIP69, Selection.OLDEST, 70, 40, 120),
     Make("ledger", _N, 1, False, FINAL, False, Order.LAST, Selection.OLDEST, 0, 70, 150),
     Make("trezor", _N, 1, False, FINAL, False, Order.BIP69, Selection.LARGEST, 0, 60, 130),
     Make("exodus", _P, 1, False, FINAL, False, Order.LAST, Selection.LARGEST, 30, 60, 200),
-    Make("blockchain", _P, 1, False, FINAL, False, Order.RANDOM, Selection.LARGEST, 450, 300),
+    Make("blockchain", _P, 1, False, FINAL, False, Order.RANDOM, Selection.LARGEST, 450, 316),
     Make("bitcoinj", _P, 1, False, FINAL, False, Order.RANDOM, Selection.OLDEST, 180, 70, 80),
     Make("bitpay", _N, 1, False, FINAL, False, Order.LAST, Selection.RANDOM, 20, 60),
     Make("wasabi", _W, 1, False, FINAL, True, Order.RANDOM, Selection.LARGEST, 10, 26),
-    Make("samourai", _W, 2, False, REPLACEABLE, True, Order.BIP69, Selection.RANDOM, 10, 22),
+    Make("samourai", _W, 2, False, REPLACEABLE, True, Order.BIP69, Selection.RANDOM, 10, 16),
     Make("joinmarket", _N, 2, True, LOCKING, True, Order.RANDOM, Selection.RANDOM, 20, 20),
 )
 """Wallets with a fresh address each time; the shares sum to 1,000 at both ends."""

@@ -1,8 +1,8 @@
 """A token sale that is paid in bitcoin: deposits, sweeps, a collector, refunds, and where the money went.
 
-Each investor is shown a deposit address of his own and pays it from his wallet, once or more. Sweeps gather the deposits
-on the collector; some investors are refunded; the collector then cashes out in slices: to an exchange (on deposit addresses of
-the seller), into a Wasabi round (the mixer) and to an OTC broker, who sells on at an exchange.
+Each investor is shown a deposit address of his own and pays it from his wallet, once or more. Sweeps gather the
+deposits on the collector; some investors are refunded; the collector then cashes out in slices: to an exchange (on
+deposit addresses of the seller), into a Wasabi round (the mixer) and to an OTC broker, who sells on at an exchange.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from clustering.simulate.coinjoins import Mixing
 from clustering.simulate.consumers import LEAST, pay
 from clustering.simulate.economy import Economy
+from clustering.simulate.keys import Address
 from clustering.simulate.kinds import Kind, Party
 from clustering.simulate.profile import MAKES
 from clustering.simulate.truth import SaleEnd
@@ -41,14 +42,14 @@ class Sale:
         self.truth.collectors.append(economy.world.last_row())
         self.deposits: list[Coin] = []
         self.collected: list[Coin] = []
-        self._investors: list[tuple[Wallet, int, tuple[int, bytes, bytes, bytes]]] = []
+        self._investors: list[tuple[Wallet, int, Address]] = []
         self._to_refund: list[tuple[Wallet, int]] = []
         self._number = investors_of(total)
         self._payments = 2 * self._number
         self._total = total
         self._ends = 0
         self._mixing_rows: dict[bytes, int] = {}
-        self._account: tuple[int, tuple[int, bytes, bytes, bytes], list[Coin]] | None = None
+        self._account: tuple[int, Address, list[Coin]] | None = None
 
     def step(self) -> bool:
         """One transaction of the sale, where one is due."""
@@ -81,7 +82,7 @@ class Sale:
             wallet, row, address = self._investors[int(world.rng.random() * self._number)]
         return self._pay_in(wallet, address)
 
-    def _pay_in(self, wallet: Wallet, address: tuple[int, bytes, bytes, bytes]) -> bool:
+    def _pay_in(self, wallet: Wallet, address: Address) -> bool:
         """A payment of a round sum out of the wallet's largest coin."""
         if not wallet.coins:
             return False

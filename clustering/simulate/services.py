@@ -44,9 +44,9 @@ def sweep(economy: Economy, services: list[Service], kind: Kind = Kind.SWEEP) ->
     to: Output = (value, service.working, service.hot)
     if service in economy.merchants:
         exchange = economy.exchanges[service.owner % len(economy.exchanges)]
-        if service.cold_address is None:
-            service.cold_address = world.address(exchange.owner, exchange.make.form, service.owner)
-        to = (value, service.cold_address, exchange.deposits)
+        if service.outlet is None:
+            service.outlet = world.address(exchange.owner, exchange.make.form, service.owner)
+        to = (value, service.outlet, exchange.deposits)
     world.send(kind, service.owner, coins, [to], None, make)
     return True
 
@@ -177,7 +177,9 @@ def _settle(
 ) -> None:
     world, make = economy.world, exchange.make
     forms = tuple(address[0] for _, address, _ in payments)
-    left = sum(coin[1] for coin in coins) - sum(value for value, _, _ in payments) - world.fee(coins, (*forms, make.form))
+    left = (
+        sum(coin[1] for coin in coins) - sum(value for value, _, _ in payments) - world.fee(coins, (*forms, make.form))
+    )
     if style == "chain" and left * 4 < sum(coin[1] for coin in coins) and len(payments) > 2:
         # The chain ends: the last payee gets the rest.
         value, payee, sink = payments[-1]
@@ -189,7 +191,7 @@ def _settle(
 
 
 def consolidate(economy: Economy, style: str) -> bool:
-    """An exchange joins hot coins into one: on its working address, or (style `join`) on a new one that it joins later."""
+    """An exchange joins hot coins into one: on its working address, or (`join`) on a new one that it joins later."""
     world = economy.world
     exchange = _richest(economy, style)
     if style == "join":
@@ -212,14 +214,14 @@ def cold_storage(economy: Economy) -> bool:
     """An exchange puts a coin away on its address of several keys, or fetches one back."""
     world = economy.world
     exchange = economy.exchanges[int(world.rng.random() * len(economy.exchanges))]
-    assert exchange.cold_address is not None, "every exchange has one"
+    assert exchange.outlet is not None, "every exchange has one"
     if exchange.cold:
         coins, to, sink = exchange.cold[:], exchange.working, exchange.hot
         exchange.cold.clear()
     elif len(exchange.hot) > 3:
         smallest = min(exchange.hot, key=lambda coin: (coin[1], coin[0]))
         exchange.hot.remove(smallest)
-        coins, to, sink = [smallest], exchange.cold_address, exchange.cold
+        coins, to, sink = [smallest], exchange.outlet, exchange.cold
     else:
         return False
     value = sum(coin[1] for coin in coins) - world.fee(coins, (Form.TAPROOT,))
@@ -401,11 +403,19 @@ class Trades:
             (left, world.address(buyer.owner, Form.TAPROOT), buyer.coins),
         ]
         types = (SINGLE_ANYONECANPAY, 1)
-        world.emit(
-            Kind.INSCRIPTION_SALE, SEVERAL, [coin, funds], outputs, -1, 2, 0, REPLACEABLE, True, types
-        )
+        world.emit(Kind.INSCRIPTION_SALE, SEVERAL, [coin, funds], outputs, -1, 2, 0, REPLACEABLE, True, types)
         self.inscriptions.append((found[0], buyer))
+        if len(seller.coins) > 3:
+            self._cash(seller)
         return True
+
+    def _cash(self, wallet: Wallet) -> None:
+        """All that a wallet has goes to its account at an exchange."""
+        world = self.economy.world
+        coins = wallet.coins[:]
+        wallet.coins.clear()
+        value = sum(coin[1] for coin in coins) - world.fee(coins, (0,))
+        world.send(Kind.PAY_ALL, wallet.owner, coins, [(value, *self.economy.deposit(wallet))], None, wallet.make)
 
     def _inscribe(self) -> bool:
         """A collector cuts an inscription's coin off."""
@@ -429,5 +439,3 @@ class Trades:
             self._ordered.add(wallet.owner)
             self.economy.order(value, wallet, wallet.coins)
         return False
-
-

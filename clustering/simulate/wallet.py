@@ -1,7 +1,7 @@
 """Wallets: their makes with the fingerprints that they leave, and how they choose coins.
 
-A wallet's selection is used backwards: it says in which order coins would be taken, a number of inputs is drawn, and the
-payment is drawn between what one coin fewer would cover and what these cover. So the marginals of input counts are
+A wallet's selection is used backwards: it says in which order coins would be taken, a number of inputs is drawn, and
+the payment is drawn between what one coin fewer would cover and what these cover. So the marginals of input counts are
 met, and every transaction is one that this wallet would have made for this amount.
 """
 
@@ -113,7 +113,7 @@ class Group:
 
 
 def take(rng: Random, coins: list[Coin], number: int, selection: int) -> tuple[list[Coin], int]:
-    """Take `number` coins out of `coins` in the order of a wallet; and the least amount that needs them all, before fees."""
+    """Take `number` coins out of `coins` in a wallet's order; and the least amount, before fees, that needs them all."""
     if len(coins) == 1:
         return [coins.pop()], 0
     if selection == Selection.OLDEST:
