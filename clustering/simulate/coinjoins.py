@@ -1,7 +1,8 @@
 """Coinjoins of each protocol, payjoin, and the transactions of one owner that look like one.
 
-The forms are those that the protocols' own software makes (JoinMarket, Wasabi 1.0 and 1.1, WabiSabi as Wasabi 2 runs it,
-Whirlpool with its Tx0), so that a detector meets what it is written for. What is simpler than the real ones: WabiSabi's choice of denominations is greedy over a random subset of its list; Wasabi's coordinator takes a flat fee.
+The forms are those that the protocols' own software makes (JoinMarket, Wasabi 1.0 and 1.1, WabiSabi as Wasabi 2 runs
+it, Whirlpool with its Tx0), so that a detector meets what it is written for. What is simpler than the real ones:
+WabiSabi's choice of denominations is greedy over a random subset of its list; Wasabi's coordinator takes a flat fee.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ WHIRLPOOL_PEERS = (5, 8)
 
 
 def denominations() -> list[int]:
-    """WabiSabi's list, descending: 2^k, 3^k, 2·3^k, 1, 2 and 5 times 10^k satoshi, from 5,000 satoshi to 43 bitcoins."""
+    """WabiSabi's list, descending: 2^k, 3^k, 2·3^k, 1, 2 and 5 times 10^k satoshi, 5,000 to 2^37 satoshi."""
     powers = [2**k for k in range(64)] + [3**k for k in range(40)] + [2 * 3**k for k in range(40)]
     powers += [n * 10**k for k in range(16) for n in (1, 2, 5)]
-    return sorted({value for value in powers if WASABI_2_LEAST <= value <= 43 * BITCOIN}, reverse=True)
+    return sorted({value for value in powers if WASABI_2_LEAST <= value <= 1 << 37}, reverse=True)
 
 
 DENOMINATIONS = denominations()
@@ -67,11 +68,16 @@ class Mixing:
     def _draw(self, least: int, most: int) -> int:
         return least + int(self.economy.world.rng.random() * (most - least + 1))
 
-    def _member(self, group: Group) -> Wallet:
+    def _member(self, group: Group, present: set[int]) -> Wallet:
+        """Somebody of a group, who is not there yet where that can be had."""
         wallets = group.wallets
         if len(wallets) < 8 or len(wallets) * 2 < group.stock:
             return self.economy.join(group)
-        return wallets[int(self.economy.world.rng.random() * len(wallets))]
+        for _ in range(8):
+            wallet = wallets[int(self.economy.world.rng.random() * len(wallets))]
+            if wallet.owner not in present:
+                return wallet
+        return self.economy.join(group)
 
     def _gather(self, kind: int, number: int, group: Group, value: int) -> list[Seat] | None:
         """`number` coins for a round, asked of exchanges where they lack; None until they are there."""
@@ -80,10 +86,12 @@ class Mixing:
         for wallet, inbox in inboxes:
             seats += [(wallet, coin) for coin in inbox]
         inboxes[:] = [(wallet, inbox) for wallet, inbox in inboxes if not inbox]
+        present = {wallet.owner for wallet, _ in seats} | {wallet.owner for wallet, _ in inboxes}
         for _ in range(number - len(seats) - len(inboxes)):
-            wallet, inbox = self._member(group), []
-            spread = int(self.economy.world.rng.random() * 1024)
-            self.economy.order(value + value * spread * spread // (1 << 19), wallet, inbox)
+            wallet, inbox = self._member(group, present), []
+            present.add(wallet.owner)
+            spread = int(self.economy.world.rng.random() * (1 << 24))
+            self.economy.order(value + value * spread * spread // (1 << 47), wallet, inbox)
             inboxes.append((wallet, inbox))
         if len(seats) < number:
             return None
@@ -108,6 +116,13 @@ class Mixing:
         del self._size[Kind.JOINMARKET]
         seats.sort(key=lambda seat: (seat[1][1], seat[1][0]))
         coins = [coin for _, coin in seats]
+        more: dict[int, int] = {}
+        for wallet, _ in seats[1:]:
+            # A maker may bring several coins: one more of those that earlier rounds left him.
+            if wallet.coins and world.rng.random() < 0.4:
+                coins.append(wallet.coins.pop())
+                wallet.group.stock -= 1
+                more[wallet.owner] = coins[-1][1]
         fee = world.fee(coins, (Form.P2SH,) * (2 * number))
         equal = coins[0][1] - fee - LEAST - int(world.rng.random() * 50_000)
         sweeping = world.rng.random() < 0.2
@@ -115,7 +130,7 @@ class Mixing:
             equal = coins[0][1] - fee
         outputs = [self._back(wallet, equal) for wallet, _ in seats]
         for place, (wallet, coin) in enumerate(seats):
-            rest = coin[1] - equal - (fee if place == 0 else 0)
+            rest = coin[1] + more.get(wallet.owner, 0) - equal - (fee if place == 0 else 0)
             if place or not sweeping:
                 outputs.append(self._back(wallet, rest))
         return bool(world.shared(Kind.JOINMARKET, coins, outputs, 2))
@@ -233,27 +248,30 @@ class Mixing:
 
     def _neediest(self) -> int:
         """The pool with the fewest entrants; the cheaper ones are used more."""
+        for pool, _ in WHIRLPOOL_POOLS:
+            # A pool starts when there are enough owners for a mix: one pool after the other.
+            if len({wallet.owner for wallet, _ in self.entrants[pool] + self.mixed[pool]}) < WHIRLPOOL_PEERS[0] + 2:
+                return pool
         order = sorted(self.entrants, key=lambda pool: (len(self.entrants[pool]) // 3, pool))
         pool = order[0]
         return pool if pool <= 5_000_000 or self.economy.world.rng.random() < 0.5 else order[1]
 
     def whirlpool_mix(self) -> bool:
-        """Five to eight coins in, as many of exactly the denomination out: one to four from a Tx0, the rest from mixes."""
+        """Five to eight coins in, as many of exactly the denomination out: one to four from a Tx0, the rest not."""
         world = self.economy.world
-        for pool, _ in sorted(WHIRLPOOL_POOLS, key=lambda each: -len(self.entrants[each[0]])):
+        size = self._size.setdefault(Kind.WHIRLPOOL, max(5, self._draw(*WHIRLPOOL_PEERS) - self._draw(0, 1)))
+        for pool, _ in sorted(WHIRLPOOL_POOLS, key=lambda each: (-len(self.entrants[each[0]]), each[0])):
             entrants, mixed = self.entrants[pool], self.mixed[pool]
             mixed += [(self.whirlpool, coin) for coin in self._seeds.get(pool, [])]
-            if pool in self._seeds:
-                self._seeds[pool].clear()
-            size = self._draw(*WHIRLPOOL_PEERS)
-            new = min(len(entrants), self._draw(1, 4))
-            if len(mixed) < size - new:
-                size = 5
-                new = min(4, len(entrants))
-            if new < 1 or len(mixed) < size - new:
+            self._seeds.get(pool, []).clear()
+            seats = self._strangers(entrants, self._draw(1, 4), set())
+            new = len(seats)
+            seats += self._strangers(mixed, size - new, {wallet.owner for wallet, _ in seats})
+            if not new or len(seats) < size:
+                entrants += seats[:new]
+                mixed += seats[new:]
                 continue
-            seats = [entrants.pop(int(world.rng.random() * len(entrants))) for _ in range(new)]
-            seats += [mixed.pop(int(world.rng.random() * len(mixed))) for _ in range(size - new)]
+            del self._size[Kind.WHIRLPOOL]
             inbox: list[list[Coin]] = [[] for _ in seats]
             outputs: list[Output] = [
                 (pool, self._fresh(wallet, Form.P2WPKH), box) for (wallet, _), box in zip(seats, inbox, strict=True)
@@ -267,6 +285,17 @@ class Mixing:
                     mixed.append((wallet, box[0]))
             return True
         return False
+
+    def _strangers(self, waiting: list[Seat], number: int, present: set[int]) -> list[Seat]:
+        """So many of those who wait, no one twice; fewer where there are not so many owners."""
+        self.economy.world.rng.shuffle(waiting)
+        chosen: list[Seat] = []
+        for seat in list(waiting):
+            if len(chosen) < number and seat[0].owner not in present:
+                present.add(seat[0].owner)
+                chosen.append(seat)
+                waiting.remove(seat)
+        return chosen
 
     def stonewall(self) -> bool:
         """One owner pays in the form of a coinjoin of two: the sum twice, two changes."""

@@ -63,9 +63,9 @@ MIX: dict[str, int] = {
     "burn": 6,
     "batch_reuse": 139,
     "batch_join": 140,
-    "batch_chain": 170,
+    "batch_chain": 190,
     "pay_two": 190,
-    "pool_payout": 40,
+    "pool_payout": 15,
 }
 
 EVENTS: dict[Kind, int] = {
@@ -74,7 +74,7 @@ EVENTS: dict[Kind, int] = {
     Kind.WASABI_1_1: 20,
     Kind.WASABI_2: 15,
     Kind.WHIRLPOOL: 160,
-    Kind.WHIRLPOOL_TX0: 50,
+    Kind.WHIRLPOOL_TX0: 80,
     Kind.STONEWALL: 40,
     Kind.PAYJOIN: 80,
     Kind.DUST_ATTACK: 20,
@@ -89,7 +89,7 @@ STOCK = {Policy.FRESH: 1400, Policy.REUSE: 300, Policy.STATIC: 150, Policy.TOKEN
 STOCK_AT_FIRST = {Policy.FRESH: 100, Policy.REUSE: 30, Policy.STATIC: 20, Policy.TOKEN: 10}
 COINS_PER_WALLET = {Policy.FRESH: 3, Policy.REUSE: 2, Policy.STATIC: 3, Policy.TOKEN: 1}
 
-NEW_DEPOSIT_ADDRESS, NEW_DEPOSIT_BY_SERVICE = 31, 47
+NEW_DEPOSIT_ADDRESS, NEW_DEPOSIT_BY_SERVICE = 32, 50
 """Percent of deposits for which an exchange shows the customer a new address: paid by himself, paid by a service."""
 SAVED = 25
 """Thousandths of the payments of whole coins that go to an address of one's own and stay there."""
@@ -103,10 +103,10 @@ _N = Form.NESTED
 _W = Form.P2WPKH
 
 MAKES = (
-    Make("core-0.12", _P, 1, True, LOCKING, False, Order.RANDOM, Selection.NEAREST, 170, 36),
+    Make("core-0.12", _P, 1, True, LOCKING, False, Order.RANDOM, Selection.NEAREST, 170, 26),
     Make("core-0.21", _W, 2, True, LOCKING, True, Order.RANDOM, Selection.NEAREST, 0, 86),
     Make("core-0.16-rbf", _N, 2, True, REPLACEABLE, False, Order.RANDOM, Selection.NEAREST, 0, 50),
-    Make("core-0.15", _P, 2, True, LOCKING, False, Order.RANDOM, Selection.NEAREST, 40, 44),
+    Make("core-0.15", _P, 2, True, LOCKING, False, Order.RANDOM, Selection.NEAREST, 40, 54),
     Make("electrum-3", _W, 2, True, REPLACEABLE, True, Order.BIP69, Selection.OLDEST, 0, 46),
     Make("electrum-2", _P, 1, False, FINAL, False, Order.BIP69, Selection.OLDEST, 70, 40, 120),
     Make("ledger", _N, 1, False, FINAL, False, Order.LAST, Selection.OLDEST, 0, 70, 150),

@@ -19,6 +19,8 @@ from clustering.simulate.world import Output
 
 OPENS, CLOSES = 30, 55
 """Percent of the chain between which investors pay; the cash-out begins after that."""
+TO_MIX = 28_000_000
+"""Satoshi: out of less the seller sends nothing to the mixer, which asks for a tenth of a bitcoin and its fee."""
 REFUNDED = 10
 """Percent of investors who get their first payment back."""
 
@@ -130,8 +132,8 @@ class Sale:
             return False
         turn = self._ends % 3
         self._ends += 1
-        if turn == 1 and coin[1] > 40_000_000 and not self.mixing.invited:
-            return self._to_mixer(min(value, 30_000_000))
+        if turn == 1 and coin[1] > TO_MIX and not self.mixing.invited:
+            return self._to_mixer(min(max(value, TO_MIX // 2), 30_000_000))
         if turn == 2:
             return self._to_broker(value)
         return self._to_exchange(value)

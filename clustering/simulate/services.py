@@ -412,6 +412,7 @@ class Trades:
     def _cash(self, wallet: Wallet) -> None:
         """All that a wallet has goes to its account at an exchange."""
         world = self.economy.world
+        self._ordered.discard(wallet.owner)
         coins = wallet.coins[:]
         wallet.coins.clear()
         value = sum(coin[1] for coin in coins) - world.fee(coins, (0,))

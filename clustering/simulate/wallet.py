@@ -113,7 +113,7 @@ class Group:
 
 
 def take(rng: Random, coins: list[Coin], number: int, selection: int) -> tuple[list[Coin], int]:
-    """Take `number` coins out of `coins` in a wallet's order; and the least amount, before fees, that needs them all."""
+    """Take `number` coins out of `coins` in a wallet's order; and the least amount, before fees, that needs all."""
     if len(coins) == 1:
         return [coins.pop()], 0
     if selection == Selection.OLDEST:
