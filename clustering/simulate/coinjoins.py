@@ -59,6 +59,8 @@ class Mixing:
         self.entrants: dict[int, list[Seat]] = {pool: [] for pool, _ in WHIRLPOOL_POOLS}
         self.mixed: dict[int, list[Seat]] = {pool: [] for pool, _ in WHIRLPOOL_POOLS}
         self._seeds: dict[int, list[Coin]] = {}
+        self._begun: set[int] = set()
+        """Pools that have had a mix."""
         self._tx0_pool: int | None = None
         self._size: dict[int, int] = {}
         self.invited: list[Seat] = []
@@ -250,7 +252,7 @@ class Mixing:
         """The pool with the fewest entrants; the cheaper ones are used more."""
         for pool, _ in WHIRLPOOL_POOLS:
             # A pool starts when there are enough owners for a mix: one pool after the other.
-            if len({wallet.owner for wallet, _ in self.entrants[pool] + self.mixed[pool]}) < WHIRLPOOL_PEERS[0] + 2:
+            if len({wallet.owner for wallet, _ in self.entrants[pool] + self.mixed[pool]}) < WHIRLPOOL_PEERS[1]:
                 return pool
         order = sorted(self.entrants, key=lambda pool: (len(self.entrants[pool]) // 3, pool))
         pool = order[0]
@@ -264,13 +266,16 @@ class Mixing:
             entrants, mixed = self.entrants[pool], self.mixed[pool]
             mixed += [(self.whirlpool, coin) for coin in self._seeds.get(pool, [])]
             self._seeds.get(pool, []).clear()
-            seats = self._strangers(entrants, self._draw(1, 4), set())
-            new = len(seats)
-            seats += self._strangers(mixed, size - new, {wallet.owner for wallet, _ in seats})
-            if not new or len(seats) < size:
+            # A pool's first mix has one coin that is no entrant: four entrants with it.
+            first = pool not in self._begun
+            seats = self._strangers(entrants, 4 if first else self._draw(1, 4), set())
+            new, needed = len(seats), 5 if first else size
+            seats += self._strangers(mixed, needed - new, {wallet.owner for wallet, _ in seats})
+            if not new or len(seats) < needed:
                 entrants += seats[:new]
                 mixed += seats[new:]
                 continue
+            self._begun.add(pool)
             del self._size[Kind.WHIRLPOOL]
             inbox: list[list[Coin]] = [[] for _ in seats]
             outputs: list[Output] = [

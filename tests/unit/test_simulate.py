@@ -207,10 +207,10 @@ def test_joinmarket_rounds_have_their_form(chain: Simulated) -> None:
     for tx in chain.of(Kind.JOINMARKET):
         values = chain.values(chain.outputs(tx))
         equal, number = Counter(values).most_common(1)[0]
-        assert 3 <= number == len(chain.inputs(tx))
+        assert 3 <= number <= len(chain.inputs(tx))
         assert 2 * number in (len(values), len(values) + 1)
         assert equal > 2730
-        assert len(set(chain.owners(chain.inputs(tx)))) > 1
+        assert len(set(chain.owners(chain.inputs(tx)))) == number
 
 
 def test_wasabi_1_rounds_have_their_form(chain: Simulated) -> None:
@@ -246,6 +246,7 @@ def test_there_are_79_denominations() -> None:
 
 def test_whirlpool_mixes_take_entrants_from_a_tx0_and_the_rest_from_mixes(chain: Simulated) -> None:
     seeds: Counter[int] = Counter()
+    sizes: set[int] = set()
     for tx in chain.of(Kind.WHIRLPOOL):
         made, spent = chain.values(chain.outputs(tx)), chain.inputs(tx)
         assert 5 <= len(made) == len(spent) <= 8
@@ -261,7 +262,10 @@ def test_whirlpool_mixes_take_entrants_from_a_tx0_and_the_rest_from_mixes(chain:
                 assert 100 <= value - pool <= 110_000
             elif kind != Kind.WHIRLPOOL:
                 seeds[pool] += 1
+        assert len(set(chain.owners(spent))) == len(spent), "strangers"
+        sizes.add(len(spent))
     assert set(seeds.values()) <= {1}, "one coin begins a pool"
+    assert len(sizes) > 1
 
 
 def test_a_tx0_has_its_form(chain: Simulated) -> None:
