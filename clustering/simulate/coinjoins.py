@@ -293,7 +293,7 @@ class Mixing:
 
     def _strangers(self, waiting: list[Seat], number: int, present: set[int]) -> list[Seat]:
         """So many of those who wait, no one twice; fewer where there are not so many owners."""
-        self.economy.world.rng.shuffle(waiting)
+        self.economy.world.shuffle(waiting)
         chosen: list[Seat] = []
         for seat in list(waiting):
             if len(chosen) < number and seat[0].owner not in present:
@@ -323,7 +323,7 @@ class Mixing:
         address, sink = self.economy.payee(wallet, 0)
         outputs: list[Output] = [(equal, address, sink), self._back(wallet, equal)]
         outputs += [self._back(wallet, coin[1] - equal - fee * (1 + place)) for place, coin in enumerate(coins)]
-        world.rng.shuffle(outputs)
+        world.shuffle(outputs)
         world.emit(Kind.STONEWALL, wallet.owner, coins, outputs, -1, 2, 0, wallet.make.sequence, True)
         return True
 

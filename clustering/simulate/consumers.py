@@ -20,7 +20,7 @@ TOKEN_INPUTS = 6
 def pay_fresh(economy: Economy) -> bool:
     """A payment from a wallet whose every address is fresh: one input mostly, two outputs."""
     draw = economy.world.rng.random() * 1000
-    number = 1 if draw < 788 else 2 if draw < 924 else 3 + int(economy.world.rng.random() ** 3 * 5)
+    number = 1 if draw < 796 else 2 if draw < 929 else 3 + int(economy.world.rng.random() * 2)
     wallet = economy.spender(Policy.FRESH, number)
     if wallet is None:
         return False

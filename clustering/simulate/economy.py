@@ -196,7 +196,7 @@ class Economy:
                 return self.show(wallet), wallet.coins
         kind = random() * 100
         if kind < profile.TO_MERCHANT:
-            merchant = self.merchants[int(random() ** 2 * len(self.merchants))]
+            merchant = self.merchants[int(random() * random() * len(self.merchants))]
             return self.world.address(merchant.owner, merchant.make.form), merchant.deposits
         if kind < profile.TO_MERCHANT + profile.TO_GAMBLING:
             house = self.houses[int(random() * len(self.houses))]

@@ -16,7 +16,7 @@ from clustering.simulate.economy import Economy
 from clustering.simulate.kinds import Kind
 from clustering.simulate.profile import EVENTS, MIX
 from clustering.simulate.sale import Sale
-from clustering.simulate.services import Trades
+from clustering.simulate.trades import Trades
 from clustering.simulate.truth import Truth
 from clustering.simulate.world import WARM_UP, World
 

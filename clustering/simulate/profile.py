@@ -89,7 +89,7 @@ STOCK = {Policy.FRESH: 1400, Policy.REUSE: 300, Policy.STATIC: 150, Policy.TOKEN
 STOCK_AT_FIRST = {Policy.FRESH: 100, Policy.REUSE: 30, Policy.STATIC: 20, Policy.TOKEN: 10}
 COINS_PER_WALLET = {Policy.FRESH: 3, Policy.REUSE: 2, Policy.STATIC: 3, Policy.TOKEN: 1}
 
-NEW_DEPOSIT_ADDRESS, NEW_DEPOSIT_BY_SERVICE = 32, 50
+NEW_DEPOSIT_ADDRESS, NEW_DEPOSIT_BY_SERVICE = 33, 54
 """Percent of deposits for which an exchange shows the customer a new address: paid by himself, paid by a service."""
 SAVED = 25
 """Thousandths of the payments of whole coins that go to an address of one's own and stay there."""

@@ -1,7 +1,8 @@
 """The engine: a clock, the transactions that wait, blocks that are handed out as they are sealed.
 
 A world keeps what can still be spent and the compact truth; blocks go to a sink and are forgotten. Everything follows
-from the seed: `random.Random` draws, no order of a hash table decides anything, amounts are integers throughout.
+from the seed: `random.Random` draws, no order of a hash table decides anything, amounts are integers throughout. Floats
+draw lots alone, and only by operations that IEEE 754 rounds the same everywhere (no powers, no logarithms).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from chain.bitcoin import wire
 from chain.bitcoin.build import block_hash, regtest_genesis
@@ -157,9 +159,15 @@ class World:
 
     def shared(self, kind: int, coins: list[Coin], outputs: list[Output], version: int = 1) -> bytes:
         """A transaction that several owners sign, inputs and outputs in random order."""
-        self.rng.shuffle(coins)
-        self.rng.shuffle(outputs)
+        self.shuffle(coins)
+        self.shuffle(outputs)
         return self.emit(kind, SEVERAL, coins, outputs, -1, version, 0, 0xFFFFFFFF, True)
+
+    def shuffle(self, items: list[Any]) -> None:
+        """Random order, by draws whose results Python promises to keep (those of `Random.shuffle` it does not)."""
+        for place in range(len(items) - 1, 0, -1):
+            other = int(self.rng.random() * (place + 1))
+            items[place], items[other] = items[other], items[place]
 
     def seal(self) -> None:
         """Hand out the block of what waits; what its predecessors made is ripe now."""

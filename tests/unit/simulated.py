@@ -11,7 +11,7 @@ import numpy as np
 from chain.bitcoin.network import REGTEST
 from chain.bitcoin.parse import scan
 from chain.bitcoin.reference import Reader, Transaction, read_transaction
-from chain.model import I32, I64, BlockBatch
+from chain.model import I64, BlockBatch
 from clustering.simulate.generator import generate
 from clustering.simulate.kinds import Kind
 from clustering.simulate.marginals import Flows, flows_of
@@ -75,7 +75,7 @@ def simulated(seed: int, total: int) -> Simulated:
 def _rows(batch: BlockBatch, truth: Truth) -> I64:
     known = {truth.key(row): row for row in range(len(truth.address_owner))}
     assert len(known) == len(truth.address_owner), "no address is made twice"
-    keys: I32 = batch.output_key_size
+    keys = batch.output_key_size
     return np.array(
         [
             known[batch.output_key[output, : keys[output]].tobytes()] if keys[output] else -1

@@ -33,9 +33,13 @@ def _digest(seed: int, total: int) -> str:
     return digest.hexdigest()
 
 
-def test_a_seed_gives_the_same_bytes_each_time() -> None:
-    assert _digest(7, 5_000) == _digest(7, 5_000)
-    assert _digest(7, 5_000) != _digest(8, 5_000)
+PINNED = "feef447d26a2312a681d35765000844a89761d3507636ebce704dd003eb00cff"
+"""Of the blocks of (7, 5000): the same on every machine. Who changes it raises `generator.VERSION`."""
+
+
+def test_a_seed_gives_the_same_bytes_on_every_machine() -> None:
+    assert _digest(7, 5_000) == PINNED
+    assert _digest(8, 5_000) != PINNED
 
 
 @pytest.mark.parametrize(("seed", "total"), [(1, LEAST_TRANSACTIONS - 1), (-1, LEAST_TRANSACTIONS)])
@@ -102,7 +106,7 @@ def test_every_party_holds_addresses(chain: Simulated, party: Party) -> None:
 def test_nobody_spends_what_is_not_his(chain: Simulated) -> None:
     truth = chain.truth
     imports = 0
-    for tx in np.flatnonzero(truth.kind != Kind.COINBASE):
+    for tx in map(int, np.flatnonzero(truth.kind != Kind.COINBASE)):
         spent = chain.inputs(tx)
         owners = set(chain.owners(spent))
         if truth.payer[tx] != SEVERAL:
@@ -124,9 +128,9 @@ def test_nobody_spends_what_is_not_his(chain: Simulated) -> None:
 
 def test_the_change_that_the_truth_names_is_the_payers(chain: Simulated) -> None:
     truth, named = chain.truth, 0
-    for tx in np.flatnonzero(truth.change >= 0):
+    for tx in map(int, np.flatnonzero(truth.change >= 0)):
         output = int(chain.flows.first_output[tx] + truth.change[tx])
-        assert chain.owners([output]) == [int(truth.payer[tx])]  # type: ignore[arg-type]
+        assert chain.owners(range(output, output + 1)) == [int(truth.payer[tx])]
         named += 1
     assert named > 15_000
     for tx in chain.of(Kind.PAYMENT):
@@ -299,7 +303,7 @@ def test_a_payjoin_has_two_of_each(chain: Simulated) -> None:
 def test_the_sale_s_flows_are_on_the_chain(chain: Simulated) -> None:
     truth, sale = chain.truth, chain.truth.sale
     place = {truth.txid[tx].tobytes(): tx for tx in range(len(truth.txid))}
-    deposits = {row: investor for row, investor in sale.deposits}
+    deposits = dict(sale.deposits)
     assert len(deposits) >= 40
     assert all(truth.address_owner[row] == sale.owner for row in deposits)
     assert all(truth.address_customer[row] == investor for row, investor in deposits.items())
