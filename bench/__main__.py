@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("scan", "ingest", "hub", "clusters")
+BENCHMARKS = ("scan", "ingest", "hub", "clusters", "simulate")
 NOTHING_TO_MEASURE = 2
 
 

@@ -17,8 +17,10 @@ from clustering.simulate.truth import SaleEnd
 from clustering.simulate.wallet import Coin, Policy, Wallet
 from clustering.simulate.world import Output
 
-OPENS, CLOSES = 30, 55
-"""Percent of the chain between which investors pay; the cash-out begins after that."""
+OPENS, CLOSES, ENDS = 30, 55, 95
+"""Percent of the chain between which investors pay, and until which the seller cashes out."""
+CASH_OUTS = 150
+"""Slices in which he does that, at most."""
 TO_MIX = 28_000_000
 """Satoshi: out of less the seller sends nothing to the mixer, which asks for a tenth of a bitcoin and its fee."""
 REFUNDED = 10
@@ -50,6 +52,8 @@ class Sale:
         self._payments = 2 * self._number
         self._total = total
         self._ends = 0
+        self._next = 0
+        """Transactions that there must be before the next cash-out."""
         self._mixing_rows: dict[bytes, int] = {}
         self._account: tuple[int, Address, list[Coin]] | None = None
 
@@ -68,7 +72,10 @@ class Sale:
         if self._to_refund:
             return self._refund()
         self._note_mixes()
-        return bool(self.collected) and self._cash_out()
+        if not self.collected or self.economy.world.made < self._next:
+            return False
+        self._next = self.economy.world.made + self._total * (ENDS - CLOSES) // (100 * CASH_OUTS)
+        return self._cash_out()
 
     def _invest(self) -> bool:
         world = self.economy.world

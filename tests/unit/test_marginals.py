@@ -7,12 +7,8 @@ import pytest
 
 from clustering.simulate.kinds import COINJOINS
 from clustering.simulate.marginals import Flows, marginals
-from clustering.simulate.profile import TARGETS, TOLERANCE
+from clustering.simulate.profile import RATIOS, REPORTED, TARGETS, TOLERANCE
 from tests.unit.simulated import simulated
-
-RATIOS = {"addresses_per_transaction", "entities_per_address"}
-REPORTED = {"edges_per_transaction"}
-"""Told in docs/generator.md, not promised: its mean is made by a few giant transactions of the real chain."""
 
 
 @pytest.mark.parametrize("seed", [1, 2])
