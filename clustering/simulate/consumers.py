@@ -132,7 +132,7 @@ def pay_all(economy: Economy) -> bool:
     wallet = wallet or economy.spender(Policy.FRESH if draw < 0.50 else Policy.REUSE)
     if wallet is None:
         return False
-    number = min(len(wallet.coins), 1 if world.rng.random() < 0.7 else 3)
+    number = min(len(wallet.coins), 1 if world.rng.random() < 0.65 else 3)
     wallet.coins.sort(key=lambda coin: (-coin[1], coin[0]))
     coins = [wallet.coins.pop() for _ in range(number)]
     while wallet.coins and sum(coin[1] for coin in coins) < 20_000:

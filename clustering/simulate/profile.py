@@ -75,7 +75,7 @@ EVENTS: dict[Kind, int] = {
     Kind.JOINMARKET: 80,
     Kind.WASABI_1_0: 20,
     Kind.WASABI_1_1: 20,
-    Kind.WASABI_2: 15,
+    Kind.WASABI_2: 10,
     Kind.WHIRLPOOL: 160,
     Kind.WHIRLPOOL_TX0: 80,
     Kind.STONEWALL: 40,
@@ -87,7 +87,7 @@ EVENTS: dict[Kind, int] = {
 }
 """Rare kinds: how many per 100,000 transactions; two of each at least, however short the chain."""
 
-STOCK = {Policy.FRESH: 1400, Policy.REUSE: 300, Policy.STATIC: 150, Policy.TOKEN: 60}
+STOCK = {Policy.FRESH: 1650, Policy.REUSE: 300, Policy.STATIC: 150, Policy.TOKEN: 60}
 """Coins that the wallets of each policy hold, per 100,000 transactions so far: nearly everything is spent."""
 STOCK_AT_FIRST = {Policy.FRESH: 100, Policy.REUSE: 30, Policy.STATIC: 20, Policy.TOKEN: 10}
 COINS_PER_WALLET = {Policy.FRESH: 3, Policy.REUSE: 2, Policy.STATIC: 3, Policy.TOKEN: 1}
@@ -114,11 +114,11 @@ MAKES = (
     Make("electrum-2", _P, 1, False, FINAL, False, Order.BIP69, Selection.OLDEST, 70, 40, 120),
     Make("ledger", _N, 1, False, FINAL, False, Order.LAST, Selection.OLDEST, 0, 70, 150),
     Make("trezor", _N, 1, False, FINAL, False, Order.BIP69, Selection.LARGEST, 0, 60, 130),
-    Make("exodus", _P, 1, False, FINAL, False, Order.LAST, Selection.LARGEST, 30, 60, 200),
+    Make("exodus", _P, 1, False, FINAL, False, Order.LAST, Selection.LARGEST, 30, 82, 200),
     Make("blockchain", _P, 1, False, FINAL, False, Order.RANDOM, Selection.LARGEST, 450, 316),
     Make("bitcoinj", _P, 1, False, FINAL, False, Order.RANDOM, Selection.OLDEST, 180, 70, 80),
-    Make("bitpay", _N, 1, False, FINAL, False, Order.LAST, Selection.RANDOM, 20, 60),
-    Make("wasabi", _W, 1, False, FINAL, True, Order.RANDOM, Selection.LARGEST, 10, 26),
+    Make("bitpay", _N, 1, False, FINAL, False, Order.LAST, Selection.RANDOM, 20, 50),
+    Make("wasabi", _W, 1, False, FINAL, True, Order.RANDOM, Selection.LARGEST, 10, 14),
     Make("samourai", _W, 2, False, REPLACEABLE, True, Order.BIP69, Selection.RANDOM, 10, 16),
     Make("joinmarket", _N, 2, True, LOCKING, True, Order.RANDOM, Selection.RANDOM, 20, 20),
 )
