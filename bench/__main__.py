@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("scan", "ingest", "hub", "clusters", "coinjoins")
+BENCHMARKS = ("scan", "ingest", "hub", "clusters", "coinjoins", "simulate")
 NOTHING_TO_MEASURE = 2
 
 

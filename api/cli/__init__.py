@@ -7,7 +7,7 @@ import sys
 import typer
 
 from api.answers.view import InvalidParameter
-from api.cli import chain, cluster, columns, config, db, ingest, labels, service, tx
+from api.cli import chain, cluster, columns, config, db, ingest, labels, service, simulate, tx
 from api.cli.output import stderr
 from chain.errors import AddressError, HeadwaterError
 
@@ -29,6 +29,7 @@ app.add_typer(config.app, name="config", help="Settings.")
 app.command("serve")(service.serve)
 app.command("doctor")(service.doctor)
 app.command("demo")(service.demo)
+app.command("simulate")(simulate.simulate)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

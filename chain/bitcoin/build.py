@@ -141,7 +141,7 @@ def block(
     """A serialized block with work done. The coinbase stands first (see `with_commitment`)."""
     txs = list(transactions)
     root = merkle_root([tx.txid for tx in txs])
-    header = _mined(struct.pack("<i", version) + parent + root + struct.pack("<II", time, bits), bits)
+    header = mined(struct.pack("<i", version) + parent + root + struct.pack("<II", time, bits), bits)
     return header + compact_size(len(txs)) + b"".join(tx.serialize() for tx in txs)
 
 
@@ -157,7 +157,8 @@ def with_commitment(transactions: Sequence[Transaction]) -> list[Transaction]:
     return [Transaction((spend,), outputs, first.version, first.lock_time), *others]
 
 
-def _mined(header: bytes, bits: int) -> bytes:
+def mined(header: bytes, bits: int) -> bytes:
+    """A header of 80 bytes: the 76 that are given and the first nonce that does the work."""
     target = (bits & 0x7FFFFF) << (8 * ((bits >> 24) - 3))
     for nonce in range(1 << 32):
         whole = header + struct.pack("<I", nonce)
