@@ -28,6 +28,10 @@ NOT_MONEY = {
     "api/labels/yamlnodes.py": "numbers of other people's label files, kept as written",
     "clustering/levels.py": "bounds of a binomial share, rounded to integers towards caution",
     "clustering/bitcoin/change/measure.py": "weights while they are fitted; the result is integers",
+    **{
+        f"clustering/simulate/{name}.py": "chances of a made-up chain; its amounts are whole"
+        for name in ("coinjoins", "consumers", "economy", "marginals", "profile", "services", "trades", "world")
+    },
     "api/cli/ingest.py": "seconds of a load",
 }
 """Modules with floats, each with what they are for."""
