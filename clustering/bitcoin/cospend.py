@@ -33,7 +33,11 @@ def links(ledger: Ledger, tx_height: I32, first_tx: int, last_tx: int) -> LinkBa
     nothing new are given too: the table of links is the record. ValueError where the range is not of these
     transactions.
     """
-    left_out = ~coinjoin.joins(coinjoin.classify(ledger, first_tx, last_tx))
+    return linked(ledger, tx_height, first_tx, last_tx, ~coinjoin.joins(coinjoin.classify(ledger, first_tx, last_tx)))
+
+
+def linked(ledger: Ledger, tx_height: I32, first_tx: int, last_tx: int, left_out: Bool) -> LinkBatch:
+    """As `links`, of all transactions but those that `left_out` [last_tx - first_tx] names: to compare rules with."""
     input_start = input_bounds(ledger.tx_first_input, len(ledger.input_spends), first_tx, last_tx)
     u, v, counts = _links(input_start, ledger.input_spends, ledger.output_address, left_out)
     tx = np.repeat(np.arange(first_tx, last_tx, dtype=np.int64), counts)

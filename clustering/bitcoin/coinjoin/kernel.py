@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from chain.model import I32, I64, U8, UNKNOWN, OutputType, Signing
+from chain.model import I32, I64, U8, UNKNOWN, Bool, OutputType, Signing
 from clustering.bitcoin.coinjoin import parameters as p
 from clustering.bitcoin.coinjoin.classes import CoinjoinClass
 from clustering.bitcoin.ledger import Ledger, sort_few, take_addresses
@@ -34,6 +34,7 @@ _UNSTATED = int(OutputType.UNSTATED)
 _DENOMINATIONS, _POOLS = p.WABISABI_DENOMINATIONS, p.WHIRLPOOL_POOLS
 _BAND_A, _BAND_B = p.WASABI_1_BANDS
 _DUST_A, _DUST_B = p.DUST_VALUES
+_NOTHING = np.zeros(0, np.int64)
 
 
 @njit(cache=True, nogil=True)
@@ -50,6 +51,21 @@ def classes_of(ledger: Ledger, input_start: I64, first_tx: int) -> U8:
         spends = ledger.input_spends[input_start[row] : input_start[row + 1]]
         classes[row] = _class_of(ledger, first_tx + row, spends, address, brought, value)
     return classes
+
+
+@njit(cache=True, nogil=True)
+def blocksci_forms(ledger: Ledger, input_start: I64, first_tx: int) -> Bool:
+    """[N] which transactions BlockSci's `isCoinjoin` as published leaves out of co-spend: what others use."""
+    found = np.zeros(len(input_start) - 1, np.bool_)
+    for row in range(len(found)):
+        spends = ledger.input_spends[input_start[row] : input_start[row + 1]]
+        address = np.empty(len(spends), np.int32)
+        addresses = take_addresses(spends, ledger.output_address, address)
+        first, outputs = ledger.tx_first_output[first_tx + row], ledger.tx_output_count[first_tx + row]
+        values = ledger.output_value[first : first + outputs]
+        if addresses > 1:
+            found[row] = _is_structural(values, addresses, _NOTHING, 0, False)
+    return found
 
 
 @njit(cache=True, nogil=True)
