@@ -58,7 +58,7 @@ class BlkWriter:
         self._handle.close()
 
 
-def simulate(seed: int, transactions: int, folder: Path) -> dict[str, Any]:
+def simulate(seed: int, transactions: int, folder: Path, *, hidden_payjoins: bool = False) -> dict[str, Any]:
     """Generate a chain into a folder that does not exist yet or is empty; returns its manifest.
 
     All is written beside it and takes its name at the end: a folder of this name is whole. StoreError where there is
@@ -70,7 +70,7 @@ def simulate(seed: int, transactions: int, folder: Path) -> dict[str, Any]:
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        manifest = _write(seed, transactions, part)
+        manifest = _write(seed, transactions, part, hidden_payjoins)
         if folder.exists():
             folder.rmdir()
         part.rename(folder)
@@ -81,12 +81,12 @@ def simulate(seed: int, transactions: int, folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _write(seed: int, transactions: int, folder: Path) -> dict[str, Any]:
+def _write(seed: int, transactions: int, folder: Path, hidden_payjoins: bool) -> dict[str, Any]:
     writer = BlkWriter(folder)
     # The generator makes many small tuples and no cycles: looking for these is a seventh of its time.
     gc.disable()
     try:
-        truth = generate(seed, transactions, writer)
+        truth = generate(seed, transactions, writer, hidden_payjoins=hidden_payjoins)
     finally:
         gc.enable()
         writer.close()
@@ -107,6 +107,7 @@ def _write(seed: int, transactions: int, folder: Path) -> dict[str, Any]:
         "generator": VERSION,
         "seed": seed,
         "transactions": transactions,
+        "hidden_payjoins": hidden_payjoins,
         "network": REGTEST.name,
         "blocks": writer.blocks,
         "tip": hash_text(writer.tip),

@@ -19,7 +19,10 @@ def simulate(
     transactions: Annotated[
         int, typer.Option("--transactions", min=LEAST_TRANSACTIONS, help="How many, coinbases left out")
     ] = 25_000,
+    hidden_payjoins: Annotated[
+        bool, typer.Option("--hidden-payjoins", help="Payjoins avoid every form: what no rule can tell from a payment")
+    ] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Generate a chain of real regtest blocks whose every owner is known, for tests and measurements."""
-    print_object(write(seed, transactions, out), form)
+    print_object(write(seed, transactions, out, hidden_payjoins=hidden_payjoins), form)

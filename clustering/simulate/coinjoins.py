@@ -47,8 +47,9 @@ Seat = tuple[Wallet, Coin]
 class Mixing:
     """The coordinators and who waits for a mix."""
 
-    def __init__(self, economy: Economy) -> None:
+    def __init__(self, economy: Economy, hidden_payjoins: bool) -> None:
         self.economy = economy
+        self._hidden_payjoins = hidden_payjoins
         fresh = {group.make.name: group for group in economy.groups[Policy.FRESH]}
         self.wasabi, self.samourai, self.makers = fresh["wasabi"], fresh["samourai"], fresh["joinmarket"]
         self.coordinator = economy.party(Party.COORDINATOR, "wasabi coordinator", MAKES[12])
@@ -160,7 +161,7 @@ class Mixing:
             double *= 2
         for (wallet, _), rest in zip(seats, rests, strict=True):
             if rest >= LEAST:
-                outputs.append(self._back(wallet, rest))
+                outputs.append(self._back(wallet, rest, Form.P2WPKH))
         outputs.append((5_000 * len(seats), self._fresh(self.coordinator), self.coordinator.coins))
         coins = [coin for _, coin in seats]
         txid = world.shared(kind, coins, outputs)
@@ -333,20 +334,26 @@ class Mixing:
         return inbox
 
     def payjoin(self) -> bool:
-        """Payer and payee each bring a coin: the payee's comes back with the payment on it (BIP 78)."""
+        """Payer and payee each bring a coin: the payee's comes back with the payment on it (BIP 78).
+
+        With the payjoin form the payer's coin would have been enough. Without it both are needed, and nothing tells the
+        transaction from one party's payment: those are made only where a chain is to have them.
+        """
         world, economy = self.economy.world, self.economy
         merchant = economy.merchants[0]
         payer = economy.spender(Policy.FRESH)
         if payer is None or not merchant.deposits:
             return False
         mine = max(payer.coins, key=lambda coin: (coin[1], coin[0]))
-        theirs = merchant.deposits[0]
+        theirs = min(merchant.deposits, key=lambda coin: (coin[1], coin[0]))
         fee = world.fee([mine, theirs], (0, 0))
-        if mine[1] < fee + 3 * LEAST:
+        enough = mine[1] - fee - theirs[1]
+        least, most = (max(enough, 0), mine[1] - fee - LEAST) if self._hidden_payjoins else (0, enough)
+        if most < least + 2 * LEAST:
             return False
         payer.coins.remove(mine)
-        del merchant.deposits[0]
-        amount = LEAST + (mine[1] - fee - 2 * LEAST) * (50 + int(world.rng.random() * 800)) // 1000
+        merchant.deposits.remove(theirs)
+        amount = least + LEAST + (most - least - LEAST) * (50 + int(world.rng.random() * 800)) // 1000
         outputs: list[Output] = [
             (theirs[1] + amount, world.address(merchant.owner, merchant.make.form), merchant.deposits),
             (mine[1] - fee - amount, self._fresh(payer), payer.coins),

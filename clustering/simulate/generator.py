@@ -34,10 +34,11 @@ def per_block(total: int) -> int:
     return max(25, min(1_500, total // 400))
 
 
-def generate(seed: int, total: int, sink: Callable[[bytes], None]) -> Truth:
+def generate(seed: int, total: int, sink: Callable[[bytes], None], *, hidden_payjoins: bool = False) -> Truth:
     """A chain of `total` transactions (coinbases left out), its blocks handed to `sink` in order, genesis first.
 
-    Everything follows from (seed, total). ValueError where `total` is below LEAST_TRANSACTIONS or `seed` below 0.
+    Everything follows from the arguments. `hidden_payjoins`: payjoins avoid the payjoin form, so that no rule can tell
+    them from payments; a measure of what that costs. ValueError where `total` is below LEAST_TRANSACTIONS or `seed` below 0.
     """
     if total < LEAST_TRANSACTIONS:
         raise ValueError(
@@ -45,7 +46,7 @@ def generate(seed: int, total: int, sink: Callable[[bytes], None]) -> Truth:
         )
     if seed < 0:
         raise ValueError(f"the seed is {seed}; it must not be negative")
-    director = Director(seed, total, sink)
+    director = Director(seed, total, sink, hidden_payjoins)
     director.run()
     return director.world.truth.truth()
 
@@ -53,12 +54,12 @@ def generate(seed: int, total: int, sink: Callable[[bytes], None]) -> Truth:
 class Director:
     """Draws what happens next."""
 
-    def __init__(self, seed: int, total: int, sink: Callable[[bytes], None]) -> None:
+    def __init__(self, seed: int, total: int, sink: Callable[[bytes], None], hidden_payjoins: bool) -> None:
         self.total = total
         self.world = World(seed, per_block(total), sink)
         self.economy = Economy(self.world, total)
         self.trades = Trades(self.economy)
-        self.mixing = Mixing(self.economy)
+        self.mixing = Mixing(self.economy, hidden_payjoins)
         self.sale = Sale(self.economy, self.mixing, total)
         self.done = dict.fromkeys(MIX, 0)
         self.events = dict.fromkeys(EVENTS, 0)

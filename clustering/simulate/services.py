@@ -15,7 +15,7 @@ from clustering.simulate.world import DUST, Output
 SWEEP_MOST = 150
 """Inputs of a sweep at most."""
 SWEEP_LEAST = 3
-BATCH_MOST = 200
+BATCH_MOST = 140
 CHAINS = 3
 """Chains of change that an exchange of that style keeps going at once."""
 SMALL_CHANGE = 100_000
@@ -47,7 +47,7 @@ def sweep(economy: Economy, services: list[Service]) -> bool:
 
 def batch_size(rng: Random) -> int:
     """Payees of a batch: two at least, heavy-tailed (a mean of about twelve)."""
-    return min(BATCH_MOST, 2 + int(2.45 / (rng.random() + 0.015)))
+    return min(BATCH_MOST, 2 + int(2.75 / (rng.random() + 0.02)))
 
 
 def typical(economy: Economy, balance: int) -> int:
