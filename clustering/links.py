@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chain.model import I32, I64, U8
+from clustering.rates import told
 
 
 class Rule(IntEnum):
@@ -59,8 +60,11 @@ class RuleFacts:
     """The lowest level whose partition has the rule's links."""
     version: int
     """Raised whenever the rule finds other links in the same transactions: everything is then looked at again."""
-    rate: None = None
-    """The measured error rate with its place, n and bound; None says "not measured yet"."""
+
+    @property
+    def rate(self) -> str:
+        """The measured error rate with its place, n and bound, as answers tell it."""
+        return told(self.name)
 
 
 RULES: Mapping[Rule, RuleFacts] = MappingProxyType(

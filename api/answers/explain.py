@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from api.answers import text
 from api.answers.cluster import Found, cluster_at
 from api.answers.naming import Holder, name_address
-from api.answers.shapes import ChainLink, ClusterName, ExplainAnswer, ExplainBody, Limit, Side
+from api.answers.shapes import ChainConfidence, ChainLink, ClusterName, ExplainAnswer, ExplainBody, Limit, Side
 from api.answers.view import DatasetView
+from clustering import rates
+from clustering.levels import chain_confidence
+from clustering.links import RULES, Rule
 
 CHAIN_LINKS = 1_000
 """Links of a chain that an answer lists."""
@@ -44,6 +47,7 @@ def _answer(first: str, x: Holder, second: str, y: Holder) -> ExplainAnswer:
     view = x.view
     found_x, found_y = _found(x), _found(y)
     links, count = [], 0
+    ordinals: list[int] | None = None
     connected = x.address == y.address and x.knows
     if isinstance(found_x, Found) and isinstance(found_y, Found):
         ordinals = _chain(found_x, found_y)
@@ -62,9 +66,25 @@ def _answer(first: str, x: Holder, second: str, y: Holder) -> ExplainAnswer:
         "a": _side(first, x, found_x),
         "b": _side(second, y, found_y),
         "link_count": count,
+        "confidence": _confidence(found_x, ordinals if connected else None),
         "links": links,
         "statement": text.LINKED.format(wording=wording) if links else text.NO_FINDING,
     }
+
+
+def _confidence(found: Found | str, ordinals: list[int] | None) -> ChainConfidence | None:
+    """What the whole chain is worth by the lower bounds of its rules' measured precision; None where there is none."""
+    if isinstance(found, str) or not ordinals:
+        return None
+    rules = {RULES[Rule(rule)].name for rule in found.clustering.links.rule[ordinals].tolist()}
+    bounds = {rule: rates.confidence(rule) for rule in rules}
+    unknown = sorted(rule for rule, bound in bounds.items() if bound is None)
+    if unknown:
+        reason = f"not computed: {' and '.join(unknown)} was never tried on field or emulated data"
+        return {"product_ppm": None, "weakest_ppm": None, "reason": reason}
+    of_links = [bounds[RULES[Rule(rule)].name] for rule in found.clustering.links.rule[ordinals].tolist()]
+    product, weakest = chain_confidence([bound for bound in of_links if bound is not None])
+    return {"product_ppm": product, "weakest_ppm": weakest, "reason": None}
 
 
 def _found(holder: Holder) -> Found | str:

@@ -548,6 +548,17 @@ class ChainLink(RuleWords):
     status: str
 
 
+class ChainConfidence(TypedDict):
+    """The lower 95 % bounds of the precision of a chain's links, in parts per million: repeated mistakes are not
+    independent, so repetition earns no bonus.
+    """
+
+    product_ppm: int | None
+    weakest_ppm: int | None
+    reason: str | None
+    """Why it is not computed."""
+
+
 class Side(TypedDict):
     address: str
     observed: bool
@@ -561,6 +572,7 @@ class ExplainAnswer(Answer):
     a: Side
     b: Side
     link_count: int
+    confidence: ChainConfidence | None
     links: list[ChainLink]
     statement: str
 

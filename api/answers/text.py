@@ -10,7 +10,6 @@ from clustering.links import RULES, LinkStatus, LinkType, Rule
 ASSET = "BTC"
 DECIMALS = 8
 
-NOT_MEASURED = "not measured yet"
 NO_FINDING = "this is not a finding of ownership or illegality"
 LINKED = "linked {wording}, on the transactions that its links name; " + NO_FINDING
 ALONE = "no link joins this address with another; " + NO_FINDING
@@ -54,7 +53,7 @@ def rule_words(rule: int) -> RuleWords:
         "wording": facts.wording,
         "source": facts.source,
         "level": facts.level,
-        "rate": facts.rate or NOT_MEASURED,
+        "rate": facts.rate,
     }
 
 

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from api.answers.view import InvalidParameter
-from api.cli import chain, cluster, columns, config, db, ingest, labels, service, simulate, tx
+from api.cli import chain, cluster, columns, config, db, ingest, labels, measure, service, simulate, tx
 from api.cli.output import stderr
 from chain.errors import AddressError, HeadwaterError
 
@@ -25,6 +25,7 @@ app.add_typer(tx.app, name="tx", help="Transactions.")
 app.add_typer(cluster.app, name="cluster", help="Wallet clusters and why they hold together.")
 app.add_typer(labels.app, name="labels", help="What sources say of addresses.")
 app.add_typer(columns.app, name="columns", help="The memory-mapped columns that follow the database.")
+app.add_typer(measure.app, name="measure", help="What the rules get right, counted.")
 app.add_typer(config.app, name="config", help="Settings.")
 app.command("serve")(service.serve)
 app.command("doctor")(service.doctor)

@@ -203,4 +203,15 @@ def _explain_lines(answer: ExplainAnswer) -> list[str]:
             f"    transaction {link['txid']}, {height}, {link['time']}",
             f"  {link['b']}",
         ]
-    return [*lines, *limit_lines(answer["limits_hit"]), answer["statement"]]
+    return [*lines, *_confidence_lines(answer), *limit_lines(answer["limits_hit"]), answer["statement"]]
+
+
+def _confidence_lines(answer: ExplainAnswer) -> list[str]:
+    """What the chain is worth, in parts per million, or why that is not known."""
+    found = answer["confidence"]
+    if found is None:
+        return []
+    links = counted(answer["link_count"], "link")
+    if found["product_ppm"] is None or found["weakest_ppm"] is None:
+        return [f"confidence   {links}; {found['reason']}"]
+    return [f"confidence   {links}; weakest {found['weakest_ppm']:,} ppm, all together {found['product_ppm']:,} ppm"]

@@ -1,1 +1,1 @@
-"""Measuring what clustering gets right: field, emulated and simulated chains through the real readers, and the tables."""
+"""Measuring what clustering gets right: field, emulated and simulated chains, and the tables."""

@@ -1,7 +1,8 @@
 """Emulated: chains that real wallet software made on a private network, with the owner of every key.
 
-The archive of crocs-muni/pets26_coinjoin_analysis (wasabi2_10_wallets.zip): for each scenario `data/btc-node/block_N.json`
-as `getblock` gives it with verbosity 2, and `data/wasabi-client-NNN/keys.json` with the addresses of each wallet.
+The archive of crocs-muni/pets26_coinjoin_analysis (wasabi2_10_wallets.zip) has for each scenario the blocks
+`data/btc-node/block_N.json`, as `getblock` gives them with verbosity 2, and the addresses of each wallet in
+`data/wasabi-client-NNN/keys.json`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _TYPES = {
 
 
 def measure_emulated(archive: Path, folder: Path) -> list[Compared]:
-    """Every scenario of an archive, in the order of their names. MalformedData names the member that is not as it must be."""
+    """Every scenario of an archive, in the order of their names. MalformedData names a member that is wrong."""
     try:
         with zipfile.ZipFile(archive) as opened:
             size = sum(member.file_size for member in opened.infolist())
@@ -51,14 +52,20 @@ def measure_emulated(archive: Path, folder: Path) -> list[Compared]:
 
 
 def _scenario(archive: zipfile.ZipFile, names: list[str], scenario: str, folder: Path) -> Compared:
-    blocks = {int(found["number"]): name for name in names if (found := _BLOCK.fullmatch(name)) and found["scenario"] == scenario}
+    blocks = {
+        int(found["number"]): name
+        for name in names
+        if (found := _BLOCK.fullmatch(name)) and found["scenario"] == scenario
+    }
     short = scenario.rsplit("/", 1)[-1]
     path = folder / f"{short}.json"
     with open(path, "w", encoding="utf-8") as lines:
         for row in _rows(_read(archive, blocks[number]) for number in sorted(blocks)):
             lines.write(json.dumps(row) + "\n")
     columns = extract_columns([path], REGTEST, folder, short)
-    keys, owner = _owners(archive, [n for n in names if (found := _KEYS.fullmatch(n)) and found["scenario"] == scenario])
+    keys, owner = _owners(
+        archive, [n for n in names if (found := _KEYS.fullmatch(n)) and found["scenario"] == scenario]
+    )
     return compare(short, columns, owners_of(columns, keys, owner))
 
 

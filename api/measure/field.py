@@ -1,16 +1,20 @@
-"""Field: real transactions with the lists of another tool, which are opinions: where class and list differ, both are shown."""
+"""Field: real transactions with the lists of another tool.
+
+Lists are opinions: where class and list differ, both are shown, with transactions to look at.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from api.measure.chains import extract_columns
+from chain.bitcoin import address as codec
 from chain.bitcoin.network import MAINNET
 from chain.columns import Columns
 from chain.compressed import read_bytes
@@ -19,7 +23,8 @@ from chain.model import I64, hash_bytes, hash_text
 from clustering.bitcoin import coinjoin
 from clustering.bitcoin.coinjoin import CLASSES, CoinjoinClass, Kind
 from clustering.bitcoin.ledger import Ledger
-from clustering.measure import Trials
+from clustering.bitcoin.rules import found_links
+from clustering.measure import UNKNOWN_OWNER, Trials, trials
 
 C = CoinjoinClass
 
@@ -37,6 +42,9 @@ EXPECTED: dict[str, tuple[CoinjoinClass, ...]] = {
 MOST_LIST_BYTES = 64 << 20
 """Of a list, decompressed."""
 
+MOST_TAG_BYTES = 512 << 20
+"""Of a table of labels, decompressed."""
+
 SHOWN = 3
 """Transactions to look at, of each disagreement."""
 
@@ -53,6 +61,16 @@ class Disagreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Tagged:
+    """Co-spend between addresses that others label with an actor: labels are opinions too."""
+
+    addresses: int
+    actors: int
+    links: Trials
+    """Transactions that link two labelled addresses; errors: of two actors"""
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """What the classes say of real transactions."""
 
@@ -66,6 +84,8 @@ class Field:
     """Transactions of whole blocks outside all lists"""
     linkable: dict[str, int]
     """Those of them that spend from several known addresses, by class"""
+    tagged: Tagged | None = None
+    """Co-spend against labels of services, where a list of labels is at hand"""
 
 
 def measure_field(folder: Path, scratch: Path) -> Field:
@@ -73,7 +93,27 @@ def measure_field(folder: Path, scratch: Path) -> Field:
     columns = extract_columns([folder / "transactions.jsonl.xz"], MAINNET, scratch, "field")
     labels = _labels(folder / "coinjoin_labels.csv.xz", columns)
     classes = coinjoin.classify(Ledger.of(columns), 0, columns.tx_count)
-    return compare_lists(columns, classes.astype(np.int64), labels)
+    found = compare_lists(columns, classes.astype(np.int64), labels)
+    tags = folder.parent / "labels" / "graphsense_tagpacks" / "tags_all.csv.xz"
+    return replace(found, tagged=_tagged(columns, tags)) if tags.exists() else found
+
+
+def _tagged(columns: Columns, path: Path) -> Tagged:
+    """Links of L0 between addresses that `path` labels with an actor."""
+    table = csv.DictReader(io.StringIO(read_bytes(path, MOST_TAG_BYTES).decode("utf-8", "replace")))
+    rows = [(row["address"].encode(), row["actor"]) for row in table if row["currency"] == "BTC" and row["actor"]]
+    sizes = np.array([len(address) for address, _ in rows], np.int64)
+    text = np.frombuffer(b"".join(address for address, _ in rows), np.uint8)
+    keys, lengths = codec.decode_many(text, np.cumsum(sizes) - sizes, sizes, MAINNET)
+    ids = columns.find_addresses(keys, lengths)
+    actors = sorted({actor for _, actor in rows})
+    number = {actor: place for place, actor in enumerate(actors)}
+    owner = np.full(columns.address_count, UNKNOWN_OWNER, np.int32)
+    for place in np.flatnonzero(ids >= 0).tolist():
+        owner[ids[place]] = number[rows[place][1]]
+    links = found_links(columns, 0, 0)
+    known = owner[owner != UNKNOWN_OWNER]
+    return Tagged(len(known), len(np.unique(known)), trials(links.u, links.v, links.tx, owner))
 
 
 def compare_lists(columns: Columns, classes: I64, labels: list[str]) -> Field:
@@ -89,7 +129,11 @@ def compare_lists(columns: Columns, classes: I64, labels: list[str]) -> Field:
         recall[label] = Trials(total, total - right)
     different = [
         Disagreement(
-            label, CLASSES[C(kind)].name, len(txs), _why(label, C(kind)), sorted(_txid(columns, tx) for tx in txs)[:SHOWN]
+            label,
+            CLASSES[C(kind)].name,
+            len(txs),
+            _why(label, C(kind)),
+            sorted(_txid(columns, tx) for tx in txs)[:SHOWN],
         )
         for (label, kind), txs in sorted(rows.items())
         if label in EXPECTED and C(kind) not in EXPECTED[label]

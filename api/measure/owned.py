@@ -60,7 +60,7 @@ def _by_rule(links: LinkBatch, owner: I32) -> dict[str, Trials]:
 
 
 def owners_of(columns: Columns, keys: U8, owner: I32) -> I32:
-    """[addresses] the owner of each address of `columns`; `keys` [n, W <= ADDRESS_KEY_WIDTH] zero-padded address keys."""
+    """[addresses] the owner of each address of `columns`; `keys`: [n, W] zero-padded address keys."""
     rows = np.zeros((len(keys), ADDRESS_KEY_WIDTH), np.uint8)
     rows[:, : keys.shape[1]] = keys
     sizes = np.where(np.isin(keys[:, 0], (4, 5)), 33, 21).astype(np.uint8)

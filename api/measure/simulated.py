@@ -41,6 +41,8 @@ MIXES = {
 }
 """The classes that are right for a kind."""
 
+ONE_OWNER = (Kind.WHIRLPOOL_TX0, Kind.STONEWALL)
+
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
@@ -48,33 +50,40 @@ class Simulated:
 
     seed: int
     compared: Compared
-    found: dict[str, tuple[int, int, int]]
-    """Of each kind: transactions, those given its class, those that co-spend links although several owners made them"""
+    found: dict[str, dict[str, int]]
+    """Of each kind: transactions made, given its class, and linked by co-spend although several owners made them"""
     alarms: dict[str, int]
-    """Classes that keep apart what one owner made, other than Stonewall: transactions with two input addresses or more"""
+    """Classes that keep apart what one owner made (but Stonewall): transactions with two input addresses or more"""
     linkable: int
     """One owner's transactions with two input addresses or more"""
     change: list[Rate]
 
 
-def measure_simulated(folder: Path, seed: int = SEED, transactions: int = TRANSACTIONS) -> Simulated:
+def measure_simulated(
+    folder: Path, seed: int = SEED, transactions: int = TRANSACTIONS, *, hidden_payjoins: bool = False
+) -> Simulated:
     """Generate a chain into `folder`, read it as blocks, and compare with its truth."""
-    simulate(seed, transactions, folder / "chain")
+    simulate(seed, transactions, folder / "chain", hidden_payjoins=hidden_payjoins)
     truth = open_truth(folder / "chain")
     columns = full_columns(BlkFolder(folder / "chain", REGTEST), folder, "simulated")
     owner = np.where(truth.address_importer >= 0, truth.address_importer, truth.address_owner).astype(np.int32)
     services = [row for row, each in enumerate(truth.owners) if each.party in SERVICES]
-    compared = compare(f"generated chain, seed {seed}", columns, owners_of(columns, truth.address_key, owner), services)
+    compared = compare(
+        f"a generated chain of {transactions:,} transactions, seed {seed}",
+        columns,
+        owners_of(columns, truth.address_key, owner),
+        services,
+    )
     classes = coinjoin.classify(Ledger.of(columns), 0, columns.tx_count)
     kinds = truth.kind.astype(np.int64)
     several = _addresses_spent(columns) > 1
     joined = coinjoin.joins(classes) & several
     found = {
-        kind.name: (
-            int(np.count_nonzero(kinds == kind)),
-            int(np.count_nonzero((kinds == kind) & np.isin(classes, right))),
-            0 if kind in (Kind.WHIRLPOOL_TX0, Kind.STONEWALL) else int(np.count_nonzero((kinds == kind) & joined)),
-        )
+        kind.name: {
+            "made": int(np.count_nonzero(kinds == kind)),
+            "found": int(np.count_nonzero((kinds == kind) & np.isin(classes, right))),
+            "joined_though_several": 0 if kind in ONE_OWNER else int(np.count_nonzero((kinds == kind) & joined)),
+        }
         for kind, right in MIXES.items()
     }
     ours = several & ~np.isin(kinds, [int(kind) for kind in MIXES])

@@ -38,7 +38,8 @@ def generate(seed: int, total: int, sink: Callable[[bytes], None], *, hidden_pay
     """A chain of `total` transactions (coinbases left out), its blocks handed to `sink` in order, genesis first.
 
     Everything follows from the arguments. `hidden_payjoins`: payjoins avoid the payjoin form, so that no rule can tell
-    them from payments; a measure of what that costs. ValueError where `total` is below LEAST_TRANSACTIONS or `seed` below 0.
+    them from payments; a measure of what that costs. ValueError where `total` is below LEAST_TRANSACTIONS or `seed`
+    below 0.
     """
     if total < LEAST_TRANSACTIONS:
         raise ValueError(

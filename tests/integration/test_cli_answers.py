@@ -117,7 +117,9 @@ def test_people_read_the_wallet_in_bitcoin(types: Types, loaded: tuple[Instance,
     assert f"btc/L0/{key(loaded, 'sale', 0)}@1\n" in out
     assert "12 addresses" in out
     assert "             received 126.00000000 BTC, spent 126.00000000 BTC\n" in out
-    assert "22 links by the co-spend convention (error rate: not measured yet)" in out
+    assert (
+        "22 links by the co-spend convention (error rate: not measured: never tried on field or emulated data)" in out
+    )
     assert "not a finding of ownership or illegality" in out
 
 
@@ -146,7 +148,9 @@ def test_people_read_why_and_why_not(types: Types, loaded: tuple[Instance, Sampl
     sale, investor = key(loaded, "sale", 0), key(loaded, "investor 1", 0)
     _, out, _ = types("cluster", "explain", sale, key(loaded, "sale", 5))
     assert "connected    yes: a chain of links leads from one to the other" in out
-    assert "co-spend, by the co-spend convention (error rate: not measured yet)" in out
+    assert (
+        "co-spend, by the co-spend convention (error rate: not measured: never tried on field or emulated data)" in out
+    )
     _, out, _ = types("cluster", "explain", sale, investor)
     assert "connected    no: they are in different clusters" in out
     assert f"{investor}: btc/L0/" in out

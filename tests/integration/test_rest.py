@@ -153,7 +153,7 @@ def test_explain_connects_deposits_and_not_investors(service: Running) -> None:
     body = service.get("btc/explain", a=a, b=b)
     assert body["connected"] is True
     (answer,) = body["answers"]
-    assert answer["links"][0]["rate"] == "not measured yet"
+    assert answer["links"][0]["rate"] == "not measured: never tried on field or emulated data"
     assert "not a finding of ownership or illegality" in answer["statement"]
     txid = answer["links"][0]["txid"]
     rests = service.get(f"btc/transactions/{txid}")["answers"][0]["links"]

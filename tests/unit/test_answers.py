@@ -149,7 +149,7 @@ def test_the_sample_s_deposit_address(demo: DatasetView, sample: Sample) -> None
     assert answer["cluster"]["id"] == f"demo/L0/{key(sample, 'sale', 0)}@1"
     assert answer["cluster"]["size"] == 12
     assert answer["cluster"]["links"][0]["wording"] == "by the co-spend convention"
-    assert answer["cluster"]["links"][0]["rate"] == "not measured yet"
+    assert answer["cluster"]["links"][0]["rate"] == "not measured: never tried on field or emulated data"
     assert answer["cluster"]["statement"].endswith("this is not a finding of ownership or illegality")
 
 

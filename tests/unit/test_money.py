@@ -26,6 +26,7 @@ NOT_MONEY = {
     "api/clusterings.py": "seconds of a run",
     "api/labels/importing.py": "seconds of an import",
     "api/labels/yamlnodes.py": "numbers of other people's label files, kept as written",
+    "clustering/measure.py": "fractions of whole counts, rounded down",
     "clustering/levels.py": "bounds of a binomial share, rounded to integers towards caution",
     "clustering/bitcoin/change/measure.py": "weights while they are fitted; the result is integers",
     **{
