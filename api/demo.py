@@ -26,6 +26,9 @@ from chain.settings import Settings
 from chain.store.dataset import Dataset
 from chain.store.ledger import LedgerStore
 from chain.store.postgres import Connection
+from clustering.bitcoin import coinjoin
+from clustering.bitcoin.coinjoin import CLASSES, CoinjoinClass
+from clustering.bitcoin.ledger import Ledger
 from clustering.clustering import Clustering
 from clustering.links import RULES, Rule
 from clustering.simulate.sample import Sample, sample_chain
@@ -142,7 +145,7 @@ async def _cluster(instance: Instance, connection: Connection, name: str, say: S
     state = f"run {report.run}" if report.new else f"run {report.run}, nothing new since"
     say(
         f"   clustered   {report.addresses:,} addresses into {report.clusters:,} clusters by {report.accepted_links:,}"
-        f" co-spend links ({state}; partition checked by a second algorithm)"
+        f" links ({state}; partition checked by a second algorithm)"
     )
     return _View(dataset, columns, clustering)
 
@@ -219,11 +222,18 @@ async def _real(instance: Instance, connection: Connection, folder: Path, say: S
         else:
             _say_load(await load_extract(connection, instance.home, EtlFiles([dump], MAINNET), REAL_EXTRACT), say)
         say("   proof       none: a dump states transactions, it has no headers and no scripts to prove them by")
-        _say_largest(await _cluster(instance, connection, REAL_EXTRACT, say), say)
-        say(
-            "   caution     this extract is full of mixes of forms that the one coinjoin rule so far does not know: its"
-        )
-        say("               large clusters join strangers (docs/methods.md). The next rules take these out.")
+        view = await _cluster(instance, connection, REAL_EXTRACT, say)
+        _say_classes(view, say)
+        _say_largest(view, say)
+
+
+def _say_classes(view: _View, say: Say) -> None:
+    """How many transactions have each class, so that nobody reads a mix as a payment."""
+    counts = np.bincount(coinjoin.classify(Ledger.of(view.columns), 0, view.columns.tx_count), minlength=len(CLASSES))
+    for kind, facts in CLASSES.items():
+        if kind != CoinjoinClass.NONE and counts[kind]:
+            lineage = f" ({facts.lineage.split(':')[0]})" if facts.lineage else ""
+            say(f"   {counts[kind]:>9,}   {facts.name}{lineage}: {facts.effect}")
 
 
 def _say_largest(view: _View, say: Say) -> None:
