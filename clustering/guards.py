@@ -18,9 +18,10 @@ are not guarded at all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 
 import numpy as np
 from numba import njit
@@ -43,6 +44,16 @@ class Reason(IntEnum):
     DIFFERENT_SERVICES = 1
     GIANTS = 2
     DECISION = 3
+
+
+WORDS: Mapping[Reason, str] = MappingProxyType(
+    {
+        Reason.DIFFERENT_SERVICES: "differently labelled services",
+        Reason.GIANTS: "two large clusters",
+        Reason.DECISION: "a person's decision",
+    }
+)
+"""What an answer says of a reason; of NONE, nothing."""
 
 
 class Verdict(IntEnum):

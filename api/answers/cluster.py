@@ -17,8 +17,6 @@ from api.answers.shapes import (
     ClusterLink,
     ClusterLinksBody,
     ClusterName,
-    HistoryBody,
-    HistoryRun,
     Limit,
     Member,
     MembersBody,
@@ -29,7 +27,6 @@ from api.answers.view import DatasetView, Moment
 from chain.activity import Facts
 from chain.errors import NotFound
 from chain.model import I32, I64, hash_bytes
-from chain.store.links import Run
 from clustering.clustering import Clustering
 
 SUMMARY_MEMBERS = 10_000
@@ -37,9 +34,6 @@ SUMMARY_MEMBERS = 10_000
 
 SUMMARY_ENTRIES = 100_000
 """Transactions of those addresses among which the distinct ones are counted."""
-
-HISTORY_RUNS = 100
-"""Runs that a history lists, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +204,7 @@ def members_page(chain: str, found: Found, start: Place | None, limit: int) -> t
         more = first + count < len(found.members)
         return Page(items, [items[-1]["address"]] if more else None)
 
-    pages, place = walk([found.view], start, limit, fetch, run=found.clustering.basis.run_id)
+    pages, place = walk([found.view], start, limit, fetch, by_run=True)
     answers: MembersBody = {
         "chain": chain,
         "id": found.handle,
@@ -239,7 +233,7 @@ def links_page(chain: str, found: Found, start: Place | None, limit: int) -> tup
         more = first + count < len(ordinals)
         return Page(items, _name(items[-1]) if more else None)
 
-    pages, place = walk([found.view], start, limit, fetch, run=found.clustering.basis.run_id)
+    pages, place = walk([found.view], start, limit, fetch, by_run=True)
     body: ClusterLinksBody = {
         "chain": chain,
         "id": found.handle,
@@ -276,48 +270,4 @@ def _link(view: DatasetView, clustering: Clustering, ordinal: int) -> ClusterLin
         "u": view.address(int(links.u[ordinal])),
         "v": view.address(int(links.v[ordinal])),
         "status": text.link_status(int(links.status[ordinal])),
-    }
-
-
-def history_body(chain: str, found: Found, runs: Sequence[Run], more: bool) -> HistoryBody:
-    """What the cluster of the handle's address was in each of `runs`; `more`: there are older ones."""
-    limits = [_limit("history_runs", HISTORY_RUNS, "older runs are not listed")] if more else []
-    answer = found.view.frame(found.moment, limits)
-    items = [_in_run(found, run) for run in runs]
-    return {
-        "chain": chain,
-        "id": found.handle,
-        "answers": [{**answer, "address": found.view.address(found.address), "items": items}],
-        "next": None,
-    }
-
-
-def _in_run(found: Found, run: Run) -> HistoryRun:
-    """A run's links are the first ones of a later run, unless evidence came late or was taken back: then the
-    counts differ.
-    """
-    clustering, view = found.clustering, found.view
-    size: int | None = None
-    handle: str | None = None
-    note: str | None = None
-    if run.epoch != clustering.basis.epoch:
-        note = "not looked at: the ledger was rolled back or laid again since this run"
-    elif run.run_id > clustering.basis.run_id:
-        note = "not looked at: the run is newer than the one that was asked for"
-    elif clustering.before(run.tx_count) != run.link_count:
-        note = (
-            "not looked at: links of its part of the ledger were judged otherwise since; cluster diff has the changes"
-        )
-    elif found.address >= run.address_count:
-        note = "the address was not observed yet"
-    else:
-        members = clustering.cluster_of(found.address, clustering.before(run.tx_count))
-        size, handle = len(members), f"{view.name}/{run.level}/{view.address(int(members[0]))}@{run.run_id}"
-    return {
-        "run": run.run_id,
-        "height": None if run.tip is None else run.tip.height,
-        "finished_at": text.stamp(run.finished_at),
-        "id": handle,
-        "size": size,
-        "note": note,
     }

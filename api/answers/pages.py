@@ -48,32 +48,32 @@ Fetch = Callable[[DatasetView, list[str] | None, int], Page[Item]]
 
 
 def walk(
-    views: Sequence[DatasetView], start: Place | None, limit: int, fetch: Fetch[Item], run: int | None = None
+    views: Sequence[DatasetView], start: Place | None, limit: int, fetch: Fetch[Item], by_run: bool = False
 ) -> tuple[list[tuple[DatasetView, list[Item]]], Place | None]:
     """`limit` items from `start` on, by dataset, and where the list goes on.
 
-    `views` all have something to list, in a fixed order. CursorExpired where a dataset is not what it was.
+    `views` are in a fixed order. `by_run`: the list is of each view's run of clustering. CursorExpired where a dataset is not what it was.
     """
-    first = 0 if start is None else _find(views, start, run)
+    first = 0 if start is None else _find(views, start, by_run)
     pages: list[tuple[DatasetView, list[Item]]] = []
     room = limit
     for number in range(first, len(views)):
         view = views[number]
         if room == 0:
-            return pages, _place(view, run, None)
+            return pages, _place(view, by_run, None)
         after = start.after if start is not None and number == first else None
         page = fetch(view, after, room)
         pages.append((view, page.items))
         room -= len(page.items)
         if page.after is not None:
-            return pages, _place(view, run, page.after)
+            return pages, _place(view, by_run, page.after)
     return pages, None
 
 
-def _find(views: Sequence[DatasetView], start: Place, run: int | None) -> int:
+def _find(views: Sequence[DatasetView], start: Place, by_run: bool) -> int:
     for number, view in enumerate(views):
         if view.name == start.dataset:
-            same = (view.epoch, run) == (start.epoch, start.run) and _has_tip(view, start)
+            same = (view.epoch, view.run if by_run else None) == (start.epoch, start.run) and _has_tip(view, start)
             if not same:
                 break
             return number
@@ -91,7 +91,8 @@ def _has_tip(view: DatasetView, start: Place) -> bool:
     return hash_text(view.columns.block_hash[block]) == start.tip_hash
 
 
-def _place(view: DatasetView, run: int | None, after: list[str] | None) -> Place:
+def _place(view: DatasetView, by_run: bool, after: list[str] | None) -> Place:
+    run = view.run if by_run else None
     tip = view.as_of(view.now())
     if tip is None or tip["height"] is None:
         return Place(view.name, view.epoch, None, None, run, after)

@@ -377,6 +377,8 @@ class TransactionLink(RuleWords):
     type: str
     addresses: list[str]
     status: str
+    reason: str | None
+    """Why it is held or refused, or that a person accepted it; null where it joins by its rule."""
 
 
 class ChangeOutput(TypedDict):
@@ -513,28 +515,6 @@ class ClusterLinksBody(TypedDict):
     id: str
     answers: list[ClusterLinksAnswer]
     next: str | None
-
-
-class HistoryRun(TypedDict):
-    run: int
-    height: int | None
-    finished_at: str | None
-    id: str | None
-    size: int | None
-    note: str | None
-    """Why id and size are null, where they are."""
-
-
-class HistoryAnswer(Answer):
-    address: str
-    items: list[HistoryRun]
-
-
-class HistoryBody(TypedDict):
-    chain: str
-    id: str
-    answers: list[HistoryAnswer]
-    next: None
 
 
 class ChainLink(RuleWords):

@@ -25,6 +25,7 @@ from chain.errors import NotFound
 from chain.model import I64, hash_bytes, hash_text
 from chain.store.answers import AnswerStore, StoredTransaction
 from chain.store.postgres import Connection
+from clustering.guards import WORDS, Reason
 
 MOVEMENT_ROWS = 5_000
 """Debits, and credits, of one transaction that an answer lists; a block has room for some 25,000."""
@@ -166,6 +167,7 @@ def _link(view: DatasetView, link: asyncpg.Record) -> TransactionLink:
         "type": text.link_type(link["rule"]),
         "addresses": [view.address(link["u"]), view.address(link["v"])],
         "status": text.link_status(link["status"]),
+        "reason": WORDS.get(Reason(link["reason"])),
     }
 
 

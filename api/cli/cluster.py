@@ -23,15 +23,19 @@ from api.answers.shapes import (
     Seen,
 )
 from api.answers.text import bitcoin
+from api.cli import held
 from api.cli.labels import label_lines
 from api.cli.options import ChainOption, DatasetOption, FormatOption, run, settings
-from api.cli.output import Format, counted, limit_lines, print_lines, print_object, print_rows
+from api.cli.output import Format, counted, limit_lines, print_lines, print_object, print_rows, stderr
 from api.clusterings import UpdateReport
 from api.instance import session
 from chain.errors import NotFound
 from chain.store.ledger import LedgerStore
 
 app = typer.Typer(no_args_is_help=True)
+app.command("held")(held.held)
+app.command("decide")(held.decide_link)
+app.command("decisions")(held.decisions)
 
 AsOfOption = Annotated[int | None, typer.Option("--as-of", min=0, help="Answer as of this height.")]
 
@@ -64,6 +68,11 @@ def update(
 
     reports = run(work())
     print_rows([{**asdict(report), "seconds": f"{report.seconds:.2f}"} for report in reports], form)
+    for report in reports:
+        if report.held_links:
+            links = counted(report.held_links, "link")
+            where = f"headwater cluster held --dataset {report.dataset}"
+            stderr.print(f"{report.dataset}: {links} held or refused, not joined; {where}", markup=False, soft_wrap=True)
 
 
 @app.command()

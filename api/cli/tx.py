@@ -74,7 +74,8 @@ def _lines(txid: str, answer: TransactionAnswer) -> list[str]:
             lines.append(f"  {bitcoin(credit['value']):>20}  {name}{spent}")
     lines.append(f"links        {counted(len(answer['links']), 'link')} on it")
     for link in answer["links"]:
-        lines.append(f"  {link['rule']} ({link['status']}): {' - '.join(link['addresses'])}")
+        why = "" if link["reason"] is None else f": {link['reason']}"
+        lines.append(f"  {link['rule']} ({link['status']}{why}): {' - '.join(link['addresses'])}")
     return [*lines, *change_lines(answer["change"]), *limit_lines(answer["limits_hit"])]
 
 

@@ -79,6 +79,14 @@ class AnswerStore:
         rows = await self.connection.fetch(self._sql["states"])
         return [State(row["name"], row["epoch"], row["tx_count"], row["run"]) for row in rows]
 
+    @contextlib.asynccontextmanager
+    async def snapshot(self, dataset: Dataset, epoch: int) -> AsyncIterator[None]:
+        """One snapshot of the database, in which dense ids are those of a view of that epoch; Reorganised otherwise."""
+        async with self.connection.transaction(isolation="repeatable_read", readonly=True):
+            if await self.connection.fetchval(self._sql["epoch"], dataset.dataset_id) != epoch:
+                raise Reorganised(f"dataset {dataset.name} was rolled back or laid again meanwhile; ask again")
+            yield
+
     async def server_version(self) -> str:
         return str(await self.connection.fetchval(self._sql["server_version"]))
 
@@ -95,9 +103,7 @@ class AnswerStore:
         `outputs_of` gives the ids of a transaction's outputs, from and to before. Reorganised where the
         dataset is not of that epoch any more.
         """
-        async with self.connection.transaction(isolation="repeatable_read", readonly=True):
-            if await self.connection.fetchval(self._sql["epoch"], dataset.dataset_id) != epoch:
-                raise Reorganised
+        async with self.snapshot(dataset, epoch):
             rows = await self.connection.fetch(self._sql["txs_of_txid"], dataset.dataset_id, txid, tx_count)
             return [await self._transaction(dataset, tx_count, row["tx_id"], outputs_of(row["tx_id"])) for row in rows]
 

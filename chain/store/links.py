@@ -26,6 +26,10 @@ CLOSED_AT_ONCE = 100_000
 """Links that one statement closes."""
 
 
+START = (-1, 0, 0, 0)
+"""The place (tx, rule, u, v) before every link."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A row of `clustering_run`."""
@@ -188,13 +192,25 @@ class LinkStore:
         return int(await self.connection.fetchval(self._sql["held_count"], dataset.dataset_id))
 
     async def held(
-        self, dataset: Dataset, run_id: int, limit: int, after: tuple[int, int, int, int] = (-1, 0, 0, 0)
+        self, dataset: Dataset, run_id: int, limit: int, after: tuple[int, int, int, int] = START
     ) -> list[asyncpg.Record]:
-        """At most `limit` links that stand in run `run_id` and do not join, behind a place (tx, rule, u, v)."""
+        """At most `limit` links that run `run_id` had and did not join, behind a place (tx, rule, u, v)."""
         return await self.connection.fetch(self._sql["held"], dataset.dataset_id, run_id, *after, limit)
 
+    async def apart_counts(self, dataset: Dataset, run_id: int) -> dict[int, int]:
+        """How many links run `run_id` had and did not join, by status."""
+        rows = await self.connection.fetch(self._sql["apart_counts"], dataset.dataset_id, run_id)
+        return {row["status"]: row["links"] for row in rows}
+
+    async def apart_between(self, dataset: Dataset, first: int, last: int, limit: int) -> list[asyncpg.Record]:
+        """At most `limit` links that do not join and came or went after run `first`, up to `last`."""
+        return await self.connection.fetch(self._sql["apart_between"], dataset.dataset_id, first, last, limit)
+
     async def changes(self, dataset: Dataset, first: int, last: int, limit: int) -> list[asyncpg.Record]:
-        """At most `limit` links that were held, refused, closed or judged otherwise after run `first`, up to `last`."""
+        """At most `limit` links that run `last` judges otherwise than run `first`, has no more, or holds back anew.
+
+        `status_before` is null where run `first` did not have the link, `status_after` where `last` has it no more.
+        """
         return await self.connection.fetch(self._sql["changes"], dataset.dataset_id, first, last, limit)
 
     async def decide(self, dataset: Dataset, decision: Decision) -> Decision:

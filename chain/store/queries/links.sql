@@ -28,21 +28,46 @@ order by tx_id, rule, u, v
 update link set to_run = $2 where dataset_id = $1 and link_id = any($3::bigint[]);
 
 -- name: held
--- The links that stand and do not join, in canonical order, behind a place in it.
+-- The links that a run had and did not join, in canonical order, behind a place in it.
 select link_id, u, v, rule, tx_id, status, reason, from_run from link
-where dataset_id = $1 and status <> 1 and to_run is null and from_run <= $2
+where dataset_id = $1 and status <> 1 and from_run <= $2 and (to_run is null or to_run > $2)
   and (tx_id, rule, u, v) > ($3::bigint, $4::smallint, $5::integer, $6::integer)
 order by tx_id, rule, u, v limit $7;
 
 -- name: held_count
 select count(*) from link where dataset_id = $1 and status <> 1 and to_run is null;
 
--- name: changes
--- The links that came, went or changed their status between two runs.
+-- name: apart_counts
+-- How many links a run had and did not join, by status.
+select status, count(*) as links from link
+where dataset_id = $1 and status <> 1 and from_run <= $2 and (to_run is null or to_run > $2) group by status;
+
+-- name: apart_between
+-- The links that do not join and came or went after run $2, up to run $3.
 select u, v, rule, tx_id, status, reason, from_run, to_run from link
-where dataset_id = $1 and ((from_run > $2 and from_run <= $3 and status <> 1)
-                           or (to_run > $2 and to_run <= $3 and from_run <= $2))
+where dataset_id = $1 and status <> 1
+  and ((from_run > $2 and from_run <= $3) or (to_run > $2 and to_run <= $3))
 order by tx_id, rule, u, v, from_run limit $4;
+
+-- name: changes
+-- What became of a link between runs $2 and $3: each that stood in the first and was closed up to the second, with what
+-- stands of it in the second, and each that stands in the second, does not join, and did not stand in the first. A link
+-- that was accepted at once is none of these: it is new, and nothing was judged otherwise.
+with closed as (
+    select u, v, rule, tx_id, status, reason from link
+    where dataset_id = $1 and from_run <= $2 and to_run > $2 and to_run <= $3
+)
+select c.tx_id, c.rule, c.u, c.v, c.status as status_before, c.reason as reason_before, n.status as status_after,
+       n.reason as reason_after
+from closed c left join link n
+  on n.dataset_id = $1 and n.tx_id = c.tx_id and n.rule = c.rule and n.u = c.u and n.v = c.v
+  and n.from_run > $2 and n.from_run <= $3 and (n.to_run is null or n.to_run > $3)
+union all
+select n.tx_id, n.rule, n.u, n.v, null, null, n.status, n.reason from link n
+where n.dataset_id = $1 and n.status <> 1 and n.from_run > $2 and n.from_run <= $3
+  and (n.to_run is null or n.to_run > $3)
+  and not exists (select from closed c where c.tx_id = n.tx_id and c.rule = n.rule and c.u = n.u and c.v = n.v)
+order by tx_id, rule, u, v limit $4;
 
 -- name: add_decision
 insert into link_decision (dataset_id, txid, rule, a_kind, a_payload, b_kind, b_payload, verdict, decided_by, reason)
