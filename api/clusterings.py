@@ -135,7 +135,9 @@ async def _next_run(
     entity = np.full(columns.address_count, NOBODY, np.int32) if grounds.labels is None else grounds.labels.entity
     verdicts = decisions.verdicts(grounds.decisions, columns, batch)
     forest.grow(columns.address_count)
-    judged = await asyncio.to_thread(guards.judge, forest, batch.u, batch.v, verdicts, entity, len(prior))
+    judged = await asyncio.to_thread(
+        guards.judge, forest, batch.u, batch.v, verdicts, entity, len(prior), guards.QUARANTINE_SIZE
+    )
     found = StoredLinks(
         np.zeros(len(batch), np.int64), batch.u, batch.v, batch.rule, batch.tx, judged.status, judged.reason
     )

@@ -151,7 +151,9 @@ class _Table:
             "held_decisions": (DECISIONS, "more decisions were made on one of these links"),
         }
         return [
-            {"limit": name, "value": details[name][0], "detail": details[name][1]} for name in details if name in self._cut
+            {"limit": name, "value": details[name][0], "detail": details[name][1]}
+            for name in details
+            if name in self._cut
         ]
 
     def item(self, row: asyncpg.Record) -> HeldLink:
@@ -223,4 +225,6 @@ def _effect(status: int, together: bool, sizes: list[int]) -> str:
     if together:
         return "other links that were accepted join the two in this run; this one adds nothing"
     taken = "" if status == LinkStatus.HELD else "a person refused it; "
-    return f"{taken}accepting it would join clusters of {sizes[0]:,} and {sizes[1]:,} addresses into one of {sum(sizes):,}"
+    return (
+        f"{taken}accepting it would join clusters of {sizes[0]:,} and {sizes[1]:,} addresses into one of {sum(sizes):,}"
+    )

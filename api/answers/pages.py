@@ -52,7 +52,8 @@ def walk(
 ) -> tuple[list[tuple[DatasetView, list[Item]]], Place | None]:
     """`limit` items from `start` on, by dataset, and where the list goes on.
 
-    `views` are in a fixed order. `by_run`: the list is of each view's run of clustering. CursorExpired where a dataset is not what it was.
+    `views` are in a fixed order. `by_run`: the list is of each view's run of clustering. CursorExpired where a
+    dataset is not what it was.
     """
     first = 0 if start is None else _find(views, start, by_run)
     pages: list[tuple[DatasetView, list[Item]]] = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from api.answers.opening import RunExpired
 from api.answers.view import DatasetView
+from chain.errors import LimitExceeded
 from chain.model import I32
 from chain.store.links import Run
 from clustering.clustering import Clustering
@@ -59,8 +61,8 @@ def is_first_part(run: Run, runs: Sequence[Run], newest: int) -> bool:
     return all(each.changed_from is None or each.changed_from >= run.tx_count for each in between)
 
 
-def past_of(view: DatasetView, run: Run, runs: Sequence[Run]) -> Past | str:
-    """A run as it was, or why it is not looked at; `runs`: those from `run` to the view's."""
+def past_of(view: DatasetView, run: Run, runs: Sequence[Run]) -> Past | str | None:
+    """A run as it was, why it is not looked at, or None: it has to be opened again. `runs`: those up to the view's."""
     clustering = view.clustering
     assert clustering is not None, "a run is asked of a clustered dataset"
     basis = clustering.basis
@@ -71,5 +73,33 @@ def past_of(view: DatasetView, run: Run, runs: Sequence[Run]) -> Past | str:
     if run.run_id == basis.run_id:
         return Past(view, run, clustering, None)
     if not is_first_part(run, runs, basis.run_id):
-        return "not looked at: links of its part of the ledger were judged otherwise since; cluster diff opens it"
+        return None
     return Past(view, run, clustering, clustering.before(run.tx_count))
+
+
+Reopen = Callable[[int], Awaitable[DatasetView]]
+"""The view with the clustering of an older run."""
+
+
+async def pasts(view: DatasetView, runs: Sequence[Run], reopen: Reopen) -> list[Past | str]:
+    """Each of `runs` (the newest first, none left out between them) as it was, or why it is not looked at.
+
+    A run that was opened again serves the older ones too whose links are its first ones.
+    """
+    opened, found = [view], list[Past | str]()
+    for run in runs:
+        tried = [past_of(each, run, runs) for each in opened if each is view or run.run_id <= (each.run or 0)]
+        past = next((each for each in tried if isinstance(each, Past)), tried[0])
+        if past is None and len(opened) > REOPENED_RUNS:
+            past = f"not looked at: more than {REOPENED_RUNS} runs had to be opened again for this answer"
+        elif past is None:
+            try:
+                again = await reopen(run.run_id)
+            except (LimitExceeded, RunExpired) as error:
+                past = f"not looked at: {error}"
+            else:
+                assert again.clustering is not None, "it was opened for its clustering"
+                opened.append(again)
+                past = Past(again, run, again.clustering, None)
+        found.append(past)
+    return found

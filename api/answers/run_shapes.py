@@ -116,7 +116,7 @@ class HistoryEvent(TypedDict):
     count: int
     """Clusters, addresses or links, whichever the event tells of."""
     clusters: list[ClusterName]
-    """merged: those of the run before that it holds addresses of; split: those that its earlier addresses are in now."""
+    """merged: those of the run before; split: those that its addresses of the run before are in now."""
     links: list[EventLink]
     """held: not joined since this run; released: held or refused until this run."""
     statement: str
@@ -227,5 +227,3 @@ class DiffAnswer(Answer):
 class DiffBody(TypedDict):
     chain: str
     answers: list[DiffAnswer]
-
-

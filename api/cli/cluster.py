@@ -23,7 +23,7 @@ from api.answers.shapes import (
     Seen,
 )
 from api.answers.text import bitcoin
-from api.cli import held
+from api.cli import held, runs
 from api.cli.labels import label_lines
 from api.cli.options import ChainOption, DatasetOption, FormatOption, run, settings
 from api.cli.output import Format, counted, limit_lines, print_lines, print_object, print_rows, stderr
@@ -36,6 +36,8 @@ app = typer.Typer(no_args_is_help=True)
 app.command("held")(held.held)
 app.command("decide")(held.decide_link)
 app.command("decisions")(held.decisions)
+app.command("history")(runs.history)
+app.command("diff")(runs.diff)
 
 AsOfOption = Annotated[int | None, typer.Option("--as-of", min=0, help="Answer as of this height.")]
 
@@ -72,7 +74,9 @@ def update(
         if report.held_links:
             links = counted(report.held_links, "link")
             where = f"headwater cluster held --dataset {report.dataset}"
-            stderr.print(f"{report.dataset}: {links} held or refused, not joined; {where}", markup=False, soft_wrap=True)
+            stderr.print(
+                f"{report.dataset}: {links} held or refused, not joined; {where}", markup=False, soft_wrap=True
+            )
 
 
 @app.command()

@@ -78,7 +78,8 @@ def _lines(item: HeldLink) -> list[str]:
 def _said(row: DecisionRow) -> str:
     state = "in force" if row["in_force"] else "not in force"
     later = "" if row["counted"] else ", counted by the next run"
-    return f"{row['number']}: {row['decision']} by {row['decided_by']}, {row['decided_at']}: {row['reason']} ({state}{later})"
+    who = f"{row['decision']} by {row['decided_by']}, {row['decided_at']}"
+    return f"{row['number']}: {who}: {row['reason']} ({state}{later})"
 
 
 def decide_link(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.answers.cluster import HISTORY_RUNS, cluster_body, history_body, links_page, members_page, of_handle
-from api.answers.shapes import ClusterBody, ClusterLinksBody, HistoryBody, MembersBody
+from api.answers.cluster import cluster_body, links_page, members_page, of_handle
+from api.answers.history import history as history_of
+from api.answers.run_shapes import HistoryBody
+from api.answers.shapes import ClusterBody, ClusterLinksBody, MembersBody
+from api.answers.view import DatasetView
 from api.routes.service import (
     DEFAULT_LIMIT,
     Chain,
@@ -19,7 +22,6 @@ from api.routes.service import (
     problems,
     threaded,
 )
-from chain.store.links import LinkStore
 
 router = APIRouter()
 
@@ -89,10 +91,12 @@ async def links(
     responses=problems(404, 410, 422, 503),
 )
 async def history(chain: Chain, handle: ClusterHandle, service: ServiceOf) -> Response:
-    """The newest run first."""
+    """The newest run first, each with what became of the cluster since the one before."""
     views = await service.of_run(chain, handle)
     found = await threaded(lambda: of_handle(views, handle))
+
+    async def reopen(run: int) -> DatasetView:
+        return await service.views.at_run(found.view, run)
+
     async with service.connection() as connection:
-        runs = await LinkStore(connection).runs(found.view.dataset, HISTORY_RUNS + 1)
-    shown, more = runs[:HISTORY_RUNS], len(runs) > HISTORY_RUNS
-    return answered(await threaded(lambda: history_body(chain, found, shown, more)))
+        return answered(await history_of(connection, chain, found, reopen))

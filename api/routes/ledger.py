@@ -1,4 +1,4 @@
-"""/v1/{chain}/transactions, /v1/runs and /v1/health."""
+"""/v1/{chain}/transactions, /v1/runs, /v1/{chain}/runs/diff and /v1/health."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
+from api.answers.diff import LISTED, MAX_LISTED, diff
+from api.answers.run_shapes import DiffBody
 from api.answers.shapes import HealthBody, RunsBody, TransactionBody
 from api.answers.state import dataset_state, health_body, runs_page
 from api.answers.transaction import read_txid, stored, transaction_body
+from api.answers.view import DatasetView
 from api.routes.service import (
     DATASET,
     DEFAULT_LIMIT,
@@ -27,6 +30,9 @@ from chain.store.ledger import LedgerStore
 from chain.store.links import LinkStore
 
 router = APIRouter()
+
+MAX_RUN = 2**31 - 1
+"""Runs are numbered in 32 bits."""
 
 
 @router.get(
@@ -78,6 +84,31 @@ async def runs(
             before = int(start.after[0]) if start is not None and here and start.after else None
             found[view.name] = await LinkStore(connection).runs(view.dataset, limit + 1, before)
     return paged(service, of_list, runs_page(chain, views, found, start, limit))
+
+
+@router.get(
+    "/{chain}/runs/diff",
+    operation_id="diff_runs",
+    summary="What differs between two runs of a dataset",
+    response_model=DiffBody,
+    responses=problems(404, 410, 422, 503),
+)
+async def runs_diff(
+    chain: Chain,
+    service: ServiceOf,
+    dataset: Annotated[str, Query(description=DATASET, max_length=63)],
+    first: Annotated[int, Query(alias="from", ge=1, le=MAX_RUN, description="The earlier run")],
+    last: Annotated[int, Query(alias="to", ge=1, le=MAX_RUN, description="The later run")],
+    limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="Merges, splits and links to list, each")] = LISTED,
+) -> Response:
+    """Merges and splits, links judged otherwise, and what the two judged by."""
+    (view,) = await service.views.views(chain, dataset)
+
+    async def reopen(run: int) -> DatasetView:
+        return await service.views.at_run(view, run)
+
+    async with service.connection() as connection:
+        return answered(await diff(connection, chain, view, first, last, limit, reopen))
 
 
 @router.get(

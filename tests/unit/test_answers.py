@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from api.answers import shapes
+from api.answers import run_shapes, shapes
 from api.answers.address import LOOKUP_ADDRESSES, address_body, lookup_body, transactions_page
-from api.answers.cluster import cluster_body, history_body, links_page, members_page, of_handle
+from api.answers.cluster import cluster_body, links_page, members_page, of_handle
 from api.answers.explain import explain_body
+from api.answers.history import history_body
 from api.answers.naming import Handle, read_handle
+from api.answers.opening import RunExpired
 from api.answers.pages import CursorExpired, Place
+from api.answers.past import REOPENED_RUNS, pasts
 from api.answers.text import bitcoin, moment
 from api.answers.transaction import Stored, read_txid, transaction_body
 from api.answers.view import DatasetView, InvalidParameter
@@ -415,15 +420,45 @@ def test_history_gives_the_size_in_each_run_and_says_where_it_did_not_look(demo:
         if found.address < addresses:
             assert len(then.cluster_of(found.address)) == (12 if height >= SWEEP else 1)
     newest = demo.with_clustering(clustering_of(demo.columns, 3))
-    late = Run(2, "L0", 1, runs[1].tx_count, runs[1].address_count, None, {}, "0", runs[1].link_count - 1, 0, "00")
-    other = Run(2, "L0", 2, runs[1].tx_count, runs[1].address_count, None, {}, "0", runs[1].link_count, 0, "00")
     found = of_handle([newest], Handle("demo", "L0", key(sample, "sale", 0), None))
-    body = has_shape(history_body("btc", found, [*runs, late, other], False), shapes.HistoryBody)
+    other = replace(runs[-1], run_id=-1, epoch=2)
+    past = asyncio.run(pasts(newest, [*runs, other], refused))
+    body = has_shape(history_body("btc", found, [*runs, other], past, []), run_shapes.HistoryBody)
     items = body["answers"][0]["items"]
-    assert [item["size"] for item in items[:3]] == [12, 12, 1]
-    assert items[3]["note"] == "the address was not observed yet"
-    assert [item["size"] for item in items[3:]] == [None] * 3
-    assert all(item["note"].startswith("not looked at") for item in items[4:])
+    assert [item["size"] for item in items] == [12, 12, 1, None, None]
+    assert [[event["event"] for event in item["events"] or []] for item in items] == [[], ["merged"], ["grew"], [], []]
+    (merged,) = items[1]["events"]
+    assert (merged["count"], sorted(each["size"] for each in merged["clusters"])) == (12, [1] * 12)
+    assert {each["id"].partition("@")[2] for each in merged["clusters"]} == {"1"}
+    assert (items[3]["note"], items[3]["events"]) == ("the address was not observed yet", [])
+    assert items[4]["note"].startswith("not looked at: the ledger was rolled back")
+
+
+async def refused(run: int) -> DatasetView:
+    raise RunExpired(f"run {run} cannot be opened")
+
+
+def test_runs_that_were_judged_otherwise_are_opened_again_a_few_times(demo: DatasetView) -> None:
+    """Runs 1 to 9 of the same transactions, each of which judged the first one otherwise than the one before."""
+    txs, addresses = demo.columns.tx_count, demo.columns.address_count
+    runs = [Run(n, "L0", 1, txs, addresses, None, {}, "0", 0, 0, "", changed_from=0) for n in range(9, 0, -1)]
+    newest, opened = demo.with_clustering(clustering_of(demo.columns, 9)), []
+
+    async def reopen(run: int) -> DatasetView:
+        opened.append(run)
+        return demo.with_clustering(clustering_of(demo.columns, run))
+
+    past = asyncio.run(pasts(newest, runs, reopen))
+    assert opened == [8, 7, 6, 5, 4][:REOPENED_RUNS]
+    notes = [each for each in past if isinstance(each, str)]
+    assert len(notes) == 3
+    assert all("had to be opened again" in note for note in notes)
+    late = asyncio.run(pasts(newest, [replace(runs[0], run_id=10), *runs[:2]], refused))
+    assert [str(each)[:14] for each in (late[0], late[2])] == ["not looked at:"] * 2
+    opened.clear()
+    runs = [replace(run, changed_from=None if run.run_id < 6 else 0) for run in runs[3:]]
+    past = asyncio.run(pasts(demo.with_clustering(clustering_of(demo.columns, 6)), runs, reopen))
+    assert (opened, [isinstance(each, str) for each in past]) == ([5], [False] * 6), "one serves those below it"
 
 
 # Explain

@@ -62,6 +62,7 @@ select c.tx_id, c.rule, c.u, c.v, c.status as status_before, c.reason as reason_
 from closed c left join link n
   on n.dataset_id = $1 and n.tx_id = c.tx_id and n.rule = c.rule and n.u = c.u and n.v = c.v
   and n.from_run > $2 and n.from_run <= $3 and (n.to_run is null or n.to_run > $3)
+where n.tx_id is null or (n.status, n.reason) <> (c.status, c.reason)
 union all
 select n.tx_id, n.rule, n.u, n.v, null, null, n.status, n.reason from link n
 where n.dataset_id = $1 and n.status <> 1 and n.from_run > $2 and n.from_run <= $3
