@@ -185,14 +185,14 @@ def _changed(diff: Any) -> list[tuple[str | None, ...]]:
 
 def _refused_and_paged(running: Running, types: Types, chain: Story) -> None:
     """An accepted link can be refused as well; the list is paged, and a page belongs to its run."""
-    a0, a1 = chain.address("acme", 0), chain.address("acme", 1)
+    a0, a2 = chain.address("acme", 0), chain.address("acme", 2)
     (shown,) = running.get(f"btc/addresses/{a0}/transactions", limit=9)["answers"]
     first = next(
         item["txid"]
         for item in reversed(shown["items"])
-        if any({a0, a1} == set(link["addresses"]) for link in _links(running, item["txid"]))
+        if any({a0, a2} == set(link["addresses"]) for link in _links(running, item["txid"]))
     )
-    decide(types, "refuse", (first, a1, a0))
+    decide(types, "refuse", (first, a2, a0))
     assert types("cluster", "update")[0] == 0
     page = running.get("btc/held", limit=1)
     (refused,) = page["answers"][0]["items"]
@@ -202,10 +202,10 @@ def _refused_and_paged(running: Running, types: Types, chain: Story) -> None:
     assert [item["txid"] for item in rest["answers"][0]["items"]] == [chain.txid]
     assert rest["next"] is None
     assert "there are more than 1" in types("cluster", "held", "--limit", 1)[2]
-    assert set(_events(running, a1)[4]) == {"split", "held"}
-    (told,) = _events(running, a1)[4]["held"]["links"]
+    assert set(_events(running, a2)[4]) == {"split", "held"}
+    (told,) = _events(running, a2)[4]["held"]["links"]
     assert (told["status"], told["reason"]) == ("refused", "a person's decision")
-    decide(types, "withdraw", (first, a0, a1))
+    decide(types, "withdraw", (first, a0, a2))
     assert types("cluster", "update")[0] == 0
     assert running.problem(410, "btc/held", limit=1, cursor=page["next"])["type"].endswith("#cursor-expired")
     (listed,) = asked(types, "cluster", "decisions")["answers"]
@@ -278,7 +278,7 @@ async def end_state(instance: Instance, name: str) -> tuple[str, int, int, Stand
 
 
 async def refuse_within(instance: Instance, chain: Story, name: str, *, accept: bool) -> None:
-    """Refuse the link between bexco's first two addresses, or accept the one between the services."""
+    """Refuse the link between bexco's first and third address, or accept the one between the services."""
     keys = {each: chain.sample.wallet(each).keys for each in SERVICES}
     async with connected(instance.url) as connection:
         dataset, links = await LedgerStore(connection).dataset(name), LinkStore(connection)
@@ -294,9 +294,9 @@ async def refuse_within(instance: Instance, chain: Story, name: str, *, accept: 
                 "b.address_id = l.v where l.dataset_id = $1 and l.to_run is null and a.payload = any($2) "
                 "and b.payload = any($2)",
                 dataset.dataset_id,
-                [key[1:] for key in keys["bexco"][:2]],
+                [key[1:] for key in keys["bexco"][::2]],
             )
-            a, b = sorted(keys["bexco"][:2])
+            a, b = sorted(keys["bexco"][::2])
             given = Decision(bytes(txid), Rule.COSPEND, a, b, "refuse", "me", "why")
         await links.decide(dataset, given)
 
