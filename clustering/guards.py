@@ -13,8 +13,8 @@ apart with them, 161 without). The bound for giants is research/algorithms 1.5's
 
 How it fails. A service whose two labels name it differently is held apart from itself until somebody accepts; the first
 of two services that a false link reaches keeps the addresses in between; refusing the link that ties a labelled address
-to its cluster takes the label from the rest, so that a link held for it may join; clusters without labels and below the bound
-are not guarded at all.
+to its cluster takes the label from the rest, so that a link held for it may join; clusters without labels and below the
+bound are not guarded at all.
 """
 
 from __future__ import annotations
