@@ -8,44 +8,77 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.model import I32
-from clustering.components import relabel
-from clustering.history import compare, reference
+from clustering.components import reference_relabel, relabel
+from clustering.history import Pieces, difference, reference, sizes_of
 
-LINKS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=8)
+ADDRESSES = 12
+LINKS = st.lists(st.tuples(st.integers(0, ADDRESSES - 1), st.integers(0, ADDRESSES - 1)), max_size=12)
 
 
-def labels(links: list[tuple[int, int]], count: int = 9) -> I32:
+def partition(links: list[tuple[int, int]], count: int) -> I32:
     inside = [link for link in links if max(link) < count]
-    u, v = (np.array([link[side] for link in inside], np.int32) for side in (0, 1))
-    return relabel(count, u, v)
+    return np.array(reference_relabel(count, inside), np.int32)
 
 
-@given(LINKS, LINKS, st.integers(0, 9))
-def test_changes_equal_their_readable_twin(a: list[tuple[int, int]], b: list[tuple[int, int]], count: int) -> None:
-    earlier, later = labels(a, count), labels(b)
-    found = compare(earlier, later)
-    assert (set(found.merged.tolist()), set(found.split.tolist()), found.added) == reference(
-        earlier.tolist(), later.tolist()
-    )
-    for label in found.merged.tolist():
-        parts = found.parts_of(label)
-        assert sum(size for _, size in parts) == int(np.count_nonzero(later[:count] == label))
-        assert len(parts) > 1
+PARTITIONS = st.builds(partition, LINKS, st.integers(0, ADDRESSES))
 
 
-@given(LINKS, LINKS)
-def test_a_diff_the_other_way_mirrors_it(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> None:
-    forth, back = compare(labels(a), labels(b)), compare(labels(b), labels(a))
-    assert forth.merged.tolist() == back.split.tolist()
-    assert forth.split.tolist() == back.merged.tolist()
-    assert forth.pieces_of(0) == back.parts_of(0)
+def plain(pieces: Pieces) -> dict[int, list[tuple[int, int]]]:
+    found = {}
+    for row, whole in enumerate(pieces.whole.tolist()):
+        part, shared = pieces.parts(row)
+        found[whole] = list(zip(part.tolist(), shared.tolist(), strict=True))
+    return found
 
 
-def test_links_that_only_come_split_nothing() -> None:
-    found = compare(labels([(0, 1), (2, 3)], 5), labels([(0, 1), (2, 3), (1, 2), (4, 7)]))
-    assert found.split.tolist() == []
-    assert found.merged.tolist() == [0]
-    assert found.parts_of(0) == [(0, 2), (2, 2)]
-    assert found.added == 4
-    with pytest.raises(ValueError, match="the later run has 1"):
-        compare(labels([], 1 + 1), labels([], 1))
+@given(PARTITIONS, PARTITIONS)
+def test_the_arrays_equal_their_readable_twin(a: I32, b: I32) -> None:
+    found = difference(a, b)
+    assert (plain(found.merges), plain(found.splits)) == reference(a.tolist(), b.tolist())
+    assert found.merges.whole.tolist() == sorted(found.merges.whole.tolist())
+    assert found.common == min(len(a), len(b))
+
+
+@given(PARTITIONS, PARTITIONS)
+def test_the_other_way_round_merges_are_splits(a: I32, b: I32) -> None:
+    there, back = difference(a, b), difference(b, a)
+    assert plain(there.merges) == plain(back.splits)
+    assert plain(there.splits) == plain(back.merges)
+
+
+@given(LINKS, LINKS, st.integers(0, ADDRESSES))
+def test_more_links_and_addresses_split_nothing(
+    links: list[tuple[int, int]], more: list[tuple[int, int]], n: int
+) -> None:
+    a, b = partition(links, n), partition([*links, *more], ADDRESSES)
+    found = difference(a, b)
+    assert len(found.splits) == 0
+    gone = len(set(a.tolist())) - len(set(b[:n].tolist()))
+    assert gone == len(found.merges.part) - len(found.merges)
+
+
+def test_equal_labels_and_sizes_of_other_addresses_are_told_apart() -> None:
+    a = np.array([0, 0, 2], np.int32)
+    b = np.array([0, 1, 0], np.int32)
+    found = difference(a, b)
+    assert plain(found.splits) == {0: [(0, 1), (1, 1)]}
+    assert plain(found.merges) == {0: [(0, 1), (2, 1)]}
+
+
+def test_the_largest_come_first_and_of_equal_ones_the_earliest() -> None:
+    u, v = np.array([0, 2, 4, 4], np.int32), np.array([1, 3, 5, 6], np.int32)
+    b = relabel(7, u, v)
+    found = difference(np.arange(7, dtype=np.int32), b)
+    sizes = sizes_of(b)
+    assert sizes.tolist() == [2, 0, 2, 0, 3, 0, 0]
+    assert [int(found.merges.whole[row]) for row in found.merges.largest(sizes, 2)] == [4, 0]
+    assert found.merges.largest(sizes, 0) == []
+
+
+@pytest.mark.parametrize("labels", [[1, 1], [0, 0, 1], [-1]])
+def test_labels_that_are_none_are_refused(labels: list[int]) -> None:
+    wrong, right = np.array(labels, np.int32), np.zeros(1, np.int32)
+    with pytest.raises(ValueError, match="partition a is not labelled"):
+        difference(wrong, right)
+    with pytest.raises(ValueError, match="partition b is not labelled"):
+        difference(right, wrong)
