@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from chain.model import I32, UNKNOWN
 from clustering.components import partition_digest, reference_relabel, relabel
 from clustering.links import RULES, LinkBatch, LinkStatus, Rule, canonical_order, concatenate
+from clustering.rates import told
 
 
 @st.composite
@@ -125,4 +126,4 @@ def test_each_rule_has_its_facts_and_no_invented_rate() -> None:
         assert facts.rule is rule
         assert facts.claim
         assert facts.source
-        assert facts.rate is None
+        assert facts.rate == told(facts.name)
