@@ -44,6 +44,8 @@ class AddressKind(IntEnum):
     """Payload: the witness version (1 to 16), then the program (2 to 40 bytes)."""
     MULTISIG = 7
     """A bare multisig script; payload: SHA-256 of the script. It has no address text of its own."""
+    ACCOUNT = 8
+    """An Ethereum account; payload: its 20 bytes."""
 
 
 class OutputType(IntEnum):
