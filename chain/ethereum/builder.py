@@ -10,7 +10,7 @@ import numpy as np
 from chain import uint256
 from chain.errors import MalformedData
 from chain.ethereum.model import Basis, EthereumBatch, Movement, Part, Standard, Status
-from chain.model import UNKNOWN, U8, Proof
+from chain.model import U8, UNKNOWN, Proof
 
 NOTHING = b""
 """No address."""
@@ -30,7 +30,7 @@ class BlockFacts:
     miner: bytes
     proof: Proof
     parts: Part
-    bytes: bytes = b""
+    canonical: bytes = b""
     receipts: bytes = b""
 
 
@@ -121,7 +121,7 @@ class BatchBuilder:
             block_proof=_small([block.proof for block in blocks]),
             block_parts=_small([block.parts for block in blocks]),
             block_first_tx=_numbers([*self._first_tx, len(txs)]),
-            block_bytes=[block.bytes for block in blocks],
+            block_bytes=[block.canonical for block in blocks],
             block_receipts=[block.receipts for block in blocks],
             tx_hash=_bytes([tx.hash for tx in txs], 32),
             tx_index=_numbers([tx.index for tx in txs]),

@@ -24,7 +24,7 @@ WITHDRAWAL = bytes.fromhex("7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268
 """Deposit(address,uint256) and Withdrawal(address,uint256) of WETH9, which makes no Transfer of them."""
 
 WRAPPED_ETHER = frozenset({bytes.fromhex("c02aaa39b223fe8d0a0e5c4f27ead9083c756cc2")})
-"""Contracts whose Deposit and Withdrawal logs are believed: WETH9 on the main network (etherscan.io, verified source)."""
+"""Contracts whose Deposit and Withdrawal logs are believed: WETH9 on the main network (its verified source)."""
 
 WORD = 32
 MOST_IN_BATCH = 10_000
