@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from api.cli.ingest_ethereum import ethereum
+from api.cli.load_report import print_report
 from api.cli.options import FormatOption, run, settings
-from api.cli.output import Format, LoadProgress, print_object, safe_cell, stderr
+from api.cli.output import Format, LoadProgress
 from api.instance import session
 from chain.bitcoin.etl import EtlFiles
 from chain.bitcoin.files import BlkFolder, BlockFiles
@@ -21,13 +21,10 @@ from chain.bitcoin.records import folder_network
 from chain.bitcoin.rpc import NodeSource
 from chain.errors import NotFound
 from chain.load import LoadReport, load_chain, load_extract
-from chain.settings import Settings
-from chain.source import Reject
 from chain.store.ledger import LedgerStore
 
 app = typer.Typer(no_args_is_help=True)
-
-EXIT_IN_PART = 3
+app.command()(ethereum)
 
 Source = NodeSource | BlkFolder | BlockFiles | EtlFiles
 
@@ -89,13 +86,7 @@ def bitcoin(
                 assert not isinstance(source, NodeSource), "refused above"
                 return await load_extract(connection, instance.home, source, dataset, progress=progress)
 
-    report = run(work())
-    rejects = _write_rejects(chosen, report.dataset, report.rejects) if report.rejects else None
-    body = {**asdict(report), "seconds": f"{report.seconds:.2f}", "rejects": len(report.rejects)}
-    print_object({**body, "rejects_file": None if rejects is None else str(rejects)}, form)
-    if rejects is not None:
-        stderr.print(f"{len(report.rejects)} rejected, listed in {rejects}", markup=False, soft_wrap=True)
-        raise typer.Exit(EXIT_IN_PART)
+    print_report(chosen, run(work()), form)
 
 
 async def _network_of(store: LedgerStore, dataset: str) -> Network | None:
@@ -124,15 +115,3 @@ def _source(
         yield EtlFiles(files, network or MAINNET)
     else:
         yield BlockFiles(files, network or MAINNET)
-
-
-def _write_rejects(chosen: Settings, dataset: str, rejects: list[Reject]) -> Path:
-    path = chosen.folder / "rejects" / f"{dataset}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(["source", "place", "reason"])
-        writer.writerows(
-            [safe_cell(reject.source), safe_cell(reject.place), safe_cell(reject.reason)] for reject in rejects
-        )
-    return path

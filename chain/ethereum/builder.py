@@ -106,6 +106,7 @@ class BatchBuilder:
     def build(self) -> EthereumBatch:
         """The columns; OverflowError where an amount is 2^256 or more."""
         blocks, txs, moves = self._blocks, self._txs, self._moves
+        origin, origin_size = _addresses([tx.sender for tx in txs])
         to, to_size = _addresses([tx.to for tx in txs])
         created, created_size = _addresses([tx.created for tx in txs])
         source, source_size = _addresses([move.sender for move in moves])
@@ -126,7 +127,8 @@ class BatchBuilder:
             tx_hash=_bytes([tx.hash for tx in txs], 32),
             tx_index=_numbers([tx.index for tx in txs]),
             tx_type=_numbers([UNKNOWN if tx.type is None else tx.type for tx in txs]),
-            tx_from=_addresses([tx.sender for tx in txs])[0],
+            tx_from=origin,
+            tx_from_size=origin_size,
             tx_to=to,
             tx_to_size=to_size,
             tx_created=created,

@@ -27,6 +27,7 @@ async def stored_batch(store: EthereumStore, dataset: EthereumDataset) -> Ethere
     contract = np.where(assets["standard"] == Standard.ETHER, UNKNOWN, assets["contract"])[moves["asset"]]
     source, source_size = _keys(keys, moves["from"])
     target, target_size = _keys(keys, moves["to"])
+    origin, origin_size = _keys(keys, txs["from"])
     to, to_size = _keys(keys, txs["to"])
     created, created_size = _keys(keys, txs["created"])
     return EthereumBatch(
@@ -44,7 +45,8 @@ async def stored_batch(store: EthereumStore, dataset: EthereumDataset) -> Ethere
         tx_hash=txs["hash"],
         tx_index=txs["index"],
         tx_type=txs["type"],
-        tx_from=_keys(keys, txs["from"])[0],
+        tx_from=origin,
+        tx_from_size=origin_size,
         tx_to=to,
         tx_to_size=to_size,
         tx_created=created,
@@ -93,7 +95,8 @@ def merge(batches: list[EthereumBatch]) -> EthereumBatch:
     _refuse_forks(joined, block_of, best)
     tx_block = np.repeat(np.arange(joined.block_count), np.diff(joined.block_first_tx))
     kept = _kept_transactions(joined, tx_block, score)
-    order = kept[np.lexsort((joined.tx_index[kept], block_of[tx_block[kept]]))]
+    index = np.where(joined.tx_index < 0, np.iinfo(np.int64).max, joined.tx_index)  # not stated: behind the others
+    order = kept[np.lexsort((kept, index[kept], block_of[tx_block[kept]]))]
     _refuse_places(joined, block_of[tx_block[order]], order)
     new_tx = np.full(joined.tx_count, UNKNOWN, np.int64)
     new_tx[order] = np.arange(len(order))
@@ -177,7 +180,7 @@ def _kept_transactions(joined: EthereumBatch, tx_block: I64, score: I64) -> I64:
 
 def _refuse_places(joined: EthereumBatch, block: I64, order: I64) -> None:
     index = joined.tx_index[order]
-    twice = np.flatnonzero((block[1:] == block[:-1]) & (index[1:] == index[:-1]))
+    twice = np.flatnonzero((block[1:] == block[:-1]) & (index[1:] == index[:-1]) & (index[1:] >= 0))
     if len(twice):
         row = int(order[twice[0] + 1])
         where = f"transaction 0x{joined.tx_hash[row].tobytes().hex()}"

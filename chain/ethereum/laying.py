@@ -116,9 +116,9 @@ def lay(
 def _columns(batch: EthereumBatch) -> list[tuple[U8, I64, I64]]:
     """Each column of addresses: its keys, the rows that have one, and the block of each row."""
     tx_block = np.repeat(np.arange(batch.block_count), np.diff(batch.block_first_tx))
-    every_tx, every_move = np.arange(batch.tx_count), np.arange(batch.move_count)
+    every_move = np.arange(batch.move_count)
     return [
-        (batch.tx_from, every_tx, tx_block),
+        (batch.tx_from, np.flatnonzero(batch.tx_from_size), tx_block),
         (batch.tx_to, np.flatnonzero(batch.tx_to_size), tx_block),
         (batch.tx_created, np.flatnonzero(batch.tx_created_size), tx_block),
         (batch.move_contract, every_move[batch.move_standard != Standard.ETHER], batch.move_block),

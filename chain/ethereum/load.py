@@ -19,7 +19,7 @@ from chain.errors import IntegrityError, StoreError
 from chain.ethereum import extract
 from chain.ethereum.laying import LaidBatch, distinct_addresses, lay
 from chain.ethereum.model import EthereumBatch
-from chain.source import Tip
+from chain.source import Reject, Tip
 from chain.store.ethereum import EthereumDataset, EthereumStore
 from chain.store.postgres import LOST, Connection, available
 from chain.threads import in_thread, patiently, to_the_end
@@ -50,6 +50,7 @@ class PartSource(Protocol):
     """Blocks or parts of blocks in any order: what an extract is loaded from."""
 
     chain_id: int
+    rejects: list[Reject]
 
     def all_batches(self) -> Iterator[EthereumBatch]:
         """Everything the source has."""
@@ -74,6 +75,7 @@ class EthereumReport:
     """Blocks that a reorganisation of the source's chain took out."""
     coverage: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    rejects: list[Reject] = field(default_factory=list)
 
 
 async def load_chain(
@@ -111,6 +113,7 @@ async def load_extract(
         async with _writing(store, dataset) as dataset:
             report = _begin(dataset)
             await _load_extract(store, dataset, source, progress)
+            report.rejects = source.rejects
             return await _finish(store, dataset, report, started)
 
 

@@ -111,10 +111,13 @@ class EthereumBatch:
     tx_hash: U8
     """[T, 32]"""
     tx_index: I64
+    """Place in the block, -1 where not stated."""
     tx_type: I64
     """EIP-2718 type; -1 where not stated."""
     tx_from: U8
     """[T, 20]"""
+    tx_from_size: U8
+    """0 where the sender is not stated."""
     tx_to: U8
     tx_to_size: U8
     """20, or 0 for a contract creation."""

@@ -69,10 +69,10 @@ create table eth_tx (
     dataset_id smallint not null,
     tx_id bigint not null,
     block_id integer not null,
-    index integer not null,
+    index integer,                                   -- place in the block; null where not stated
     hash bytea not null,
     type smallint,                                   -- EIP-2718; null where not stated
-    from_id integer not null,
+    from_id integer,                                 -- null where not stated
     to_id integer,                                   -- null: a contract creation
     created_id integer,
     value numeric(78, 0) not null check (value >= 0 and value < 2::numeric ^ 256),

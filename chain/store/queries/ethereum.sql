@@ -69,7 +69,7 @@ from eth_block where dataset_id = {dataset} order by block_id;
 select block_id, bytes, coalesce(receipts, '\x') as receipts from eth_block_bytes where dataset_id = $1 order by block_id;
 
 -- name: copy_txs
-select tx_id, block_id, index, hash, coalesce(type, -1)::int2, from_id, coalesce(to_id, -1), coalesce(created_id, -1),
+select tx_id, block_id, coalesce(index, -1), hash, coalesce(type, -1)::int2, coalesce(from_id, -1), coalesce(to_id, -1), coalesce(created_id, -1),
        value, status, coalesce(gas_used, -1), coalesce(fee, 0), coalesce(selector, -1)
 from eth_tx where dataset_id = {dataset} and tx_id < {txs} order by tx_id;
 
@@ -89,7 +89,7 @@ order by asset_id;
 select t.*, b.height, b.time, b.hash as block_hash, b.proof, b.parts, f.payload as sender, o.payload as recipient,
        c.payload as created
 from eth_tx t join eth_block b using (dataset_id, block_id)
-     join address f on f.dataset_id = t.dataset_id and f.address_id = t.from_id
+     left join address f on f.dataset_id = t.dataset_id and f.address_id = t.from_id
      left join address o on o.dataset_id = t.dataset_id and o.address_id = t.to_id
      left join address c on c.dataset_id = t.dataset_id and c.address_id = t.created_id
 where t.dataset_id = $1 and t.hash = $2 order by t.tx_id;
