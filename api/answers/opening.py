@@ -25,7 +25,10 @@ from chain.store.links import LinkStore
 from chain.store.postgres import Connection, connected
 
 CHAINS = ("btc",)
-"""Chains that are answered for."""
+"""Chains that are clustered, and answered for from columns."""
+
+LOADED = ("btc", "eth")
+"""Chains that can be loaded."""
 
 CHECK_SECONDS = 1.0
 """Views are compared with the ledger at most so often."""

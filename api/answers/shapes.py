@@ -51,6 +51,25 @@ class Coverage(TypedDict):
     """Outputs, outside ones included, whose value no source states."""
 
 
+class EthereumCoverage(TypedDict):
+    """What a dataset holds, and what its sources did not have."""
+
+    kind: Literal["full", "extract"]
+    network: str
+    anchor_height: int | None
+    blocks: int
+    blocks_stated: int
+    """Not proved by bytes."""
+    blocks_without_receipts: int
+    blocks_without_logs: int
+    blocks_without_token_transfers: int
+    blocks_without_traces: int
+    transactions: int
+    fees_missing: int
+    status_unknown: int
+    """Transactions whose success no receipt and no trace tells."""
+
+
 class Limit(TypedDict):
     """A bound that cut an answer."""
 
@@ -645,7 +664,7 @@ class DatasetState(TypedDict):
     """Transactions that the newest run has not looked at; null before the first run."""
     gaps: int | None
     """Heights between the first and the last known one that the dataset does not hold."""
-    coverage: Coverage | None
+    coverage: Coverage | EthereumCoverage | None
 
 
 class DatabaseState(TypedDict):

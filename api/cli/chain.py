@@ -6,7 +6,8 @@ import contextlib
 
 import typer
 
-from api.answers.opening import check_chain, open_view
+from api.answers.ethereum import ethereum_state
+from api.answers.opening import LOADED, open_view
 from api.answers.shapes import DatasetState
 from api.answers.state import dataset_state
 from api.cli.options import DatasetOption, FormatOption, run, settings
@@ -14,6 +15,7 @@ from api.cli.output import Format, print_object, print_rows
 from api.instance import session
 from chain.errors import NotFound
 from chain.store.answers import AnswerStore
+from chain.store.ethereum import EthereumStore
 from chain.store.ledger import LedgerStore
 
 app = typer.Typer(no_args_is_help=True)
@@ -26,13 +28,13 @@ def chain() -> None:
 
 @app.command()
 def status(
-    chain: str | None = typer.Option(None, "--chain", help="btc; left out, every chain"),
+    chain: str | None = typer.Option(None, "--chain", help="btc or eth; left out, every chain"),
     dataset: DatasetOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Each dataset's tip, gaps, lag and coverage."""
-    if chain is not None:
-        check_chain(chain)
+    if chain not in (None, *LOADED):
+        raise NotFound(f"there is no such chain here; {' and '.join(LOADED)} are")
 
     async def work() -> list[DatasetState]:
         async with session(settings()) as (instance, connection):
@@ -45,6 +47,8 @@ def status(
                 with contextlib.suppress(NotFound):  # nothing of it was ever loaded
                     view = await open_view(connection, instance.url, instance.home, each)
                 found.append(dataset_state(each, states[each.name], view))
+            for other in await EthereumStore(connection).datasets(dataset) if chain in (None, "eth") else []:
+                found.append(await ethereum_state(connection, other))
             return found
 
     found = run(work())
@@ -74,7 +78,7 @@ def _row(state: DatasetState) -> dict[str, object]:
         "transactions": state["transactions"],
         "addresses": state["addresses"],
         "stated": None if coverage is None else coverage["blocks_stated"],
-        "outside": None if coverage is None else coverage["inputs_from_outside"],
+        "outside": None if coverage is None else coverage.get("inputs_from_outside"),
         "gaps": state["gaps"],
         "columns behind": state["columns_behind"],
         "run": state["run"],

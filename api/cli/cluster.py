@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from api import clusterings
+from api.answers import ethereum
 from api.answers.address import address_body
+from api.answers.ethereum_shapes import EthereumAddressBody
 from api.answers.explain import explain_body
 from api.answers.labels import address_labels, asking
 from api.answers.opening import check_chain, open_views
@@ -24,6 +26,7 @@ from api.answers.shapes import (
 )
 from api.answers.text import bitcoin
 from api.cli import held, runs
+from api.cli.ethereum import address_lines, is_ethereum
 from api.cli.labels import label_lines
 from api.cli.options import ChainOption, DatasetOption, FormatOption, run, settings
 from api.cli.output import Format, counted, limit_lines, print_lines, print_object, print_rows, stderr
@@ -89,6 +92,9 @@ def show(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Facts of an address and its cluster, in every dataset that knows it."""
+    if is_ethereum(chain, address):
+        _show_ethereum(address, as_of, dataset, form)
+        return
 
     async def work() -> AddressBody:
         async with session(settings()) as (instance, connection):
@@ -107,6 +113,22 @@ def show(
     if body["labels"] is not None and body["labels"]["label_set"] is not None:
         print_lines(["", *label_lines(body["labels"])])
     print_lines(_silent(body["asked"], as_of is not None or not body["observed"]))
+
+
+def _show_ethereum(address: str, as_of: int | None, dataset: str | None, form: Format) -> None:
+    async def work() -> EthereumAddressBody:
+        async with session(settings()) as (instance, connection):
+            body = await ethereum.address_body(connection, address, as_of, dataset)
+            asker = asking(connection, instance.home)
+            return {**body, "labels": await address_labels(asker, "eth", [], address, None)}
+
+    body = run(work())
+    if form is not Format.TABLE:
+        print_object(body, form)
+        return
+    print_lines(list(address_lines(body)))
+    if body["labels"] is not None and body["labels"]["label_set"] is not None:
+        print_lines(["", *label_lines(body["labels"])])
 
 
 @app.command()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from api.answers import ethereum
+from api.answers.ethereum_shapes import EthereumTransactionBody
 from api.answers.opening import open_views
 from api.answers.shapes import Change, TransactionAnswer, TransactionBody, TransactionClass
 from api.answers.text import bitcoin
 from api.answers.transaction import read_txid, stored, transaction_body
+from api.cli.ethereum import transaction_lines
 from api.cli.options import DatasetOption, FormatOption, run, settings
 from api.cli.output import Format, counted, limit_lines, print_lines, print_object
 from api.instance import session
@@ -22,12 +25,15 @@ def tx() -> None:
 
 @app.command()
 def show(
-    chain: str = typer.Argument(help="btc"),
-    txid: str = typer.Argument(help="64 hex digits, as explorers print them"),
+    chain: str = typer.Argument(help="btc or eth"),
+    txid: str = typer.Argument(help="64 hex digits, as explorers print them; behind 0x on Ethereum"),
     dataset: DatasetOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Class, movements, the links that rest on a transaction, and its probable change as a lead."""
+    if chain == "eth":
+        _show_ethereum(txid, dataset, form)
+        return
     digest = read_txid(txid)
 
     async def work() -> TransactionBody:
@@ -41,6 +47,18 @@ def show(
         return
     for answer in body["answers"]:
         print_lines(_lines(body["txid"], answer))
+
+
+def _show_ethereum(txid: str, dataset: str | None, form: Format) -> None:
+    async def work() -> EthereumTransactionBody:
+        async with session(settings()) as (_, connection):
+            return await ethereum.transaction_body(connection, txid, dataset)
+
+    body = run(work())
+    if form is Format.TABLE:
+        print_lines(list(transaction_lines(body)))
+    else:
+        print_object(body, form)
 
 
 def _class_lines(found: TransactionClass) -> list[str]:

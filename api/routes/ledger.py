@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from api.answers.diff import LISTED, MAX_LISTED, diff
+from api.answers.ethereum import ethereum_state
 from api.answers.run_shapes import DiffBody
 from api.answers.shapes import HealthBody, RunsBody, TransactionBody
 from api.answers.state import dataset_state, health_body, runs_page
@@ -26,6 +27,7 @@ from api.routes.service import (
     threaded,
 )
 from chain.store.answers import AnswerStore, Reorganised
+from chain.store.ethereum import EthereumStore
 from chain.store.ledger import LedgerStore
 from chain.store.links import LinkStore
 
@@ -125,9 +127,9 @@ async def health(service: ServiceOf) -> Response:
         version = await store.server_version()
         states = {state.name: state for state in await store.states()}
         datasets = await LedgerStore(connection).datasets()
+        others = [await ethereum_state(connection, each) for each in await EthereumStore(connection).datasets()]
     await service.views.refresh()
     views = service.views.all_views()
     known = [each for each in datasets if each.name in states]
-    return answered(
-        health_body(version, [dataset_state(each, states[each.name], views.get(each.name)) for each in known])
-    )
+    found = [dataset_state(each, states[each.name], views.get(each.name)) for each in known]
+    return answered(health_body(version, [*found, *others]))

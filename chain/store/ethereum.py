@@ -104,6 +104,8 @@ class EthereumStore:
 
     async def known_addresses(self, dataset: EthereumDataset, keys: U8) -> I64:
         """The id of each address [n, 20], `UNKNOWN` where the dataset has not seen it."""
+        if not dataset.counts["address"]:
+            return np.full(len(keys), UNKNOWN, np.int64)
         texts = [row.tobytes() for row in keys]
         rows = await self.connection.fetch(
             self._sql["addresses_of"], dataset.dataset_id, texts, int(AddressKind.ACCOUNT)

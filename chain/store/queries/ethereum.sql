@@ -55,7 +55,10 @@ from eth_block where dataset_id = $1 and block_id = $2;
 select block_id, hash from eth_block where dataset_id = $1 and height = $2;
 
 -- name: addresses_of
-select address_id, payload from address where dataset_id = $1 and payload = any($2::bytea[]) and kind = $3;
+-- Looked up one by one in the index: without fresh statistics a plan over all of them can read the table for each.
+select a.address_id, a.payload from unnest($2::bytea[]) as k(payload) cross join lateral (
+    select address_id, payload from address
+    where dataset_id = $1 and payload = k.payload and kind = $3 limit 1) as a;
 
 -- name: assets_of
 select asset_id, standard, contract_id from eth_asset where dataset_id = $1;
@@ -131,10 +134,16 @@ from running r join eth_asset s on s.dataset_id = $1 and s.asset_id = r.asset_id
 group by r.asset_id, s.standard, n.payload order by r.asset_id limit $4;
 
 -- name: activity
--- First and last transaction that an address sent or received in, and how many movements it has.
+-- First and last movement below $3 that an address is in, and how many there are (one to itself counts once).
 select min(movement_id) as first, max(movement_id) as last, count(*) as movements from (
-    select movement_id from eth_movement where dataset_id = $1 and from_id = $2
-    union all select movement_id from eth_movement where dataset_id = $1 and to_id = $2) as own;
+    select movement_id from eth_movement where dataset_id = $1 and from_id = $2 and movement_id < $3
+    union select movement_id from eth_movement where dataset_id = $1 and to_id = $2 and movement_id < $3) as own;
+
+-- name: movement_seen
+select t.hash, b.height, b.time
+from eth_movement m join eth_block b using (dataset_id, block_id)
+     left join eth_tx t on t.dataset_id = m.dataset_id and t.tx_id = m.tx_id
+where m.dataset_id = $1 and m.movement_id = $2;
 
 -- name: coverage
 select count(*) as blocks, count(*) filter (where proof = 1) as blocks_stated,

@@ -1,0 +1,108 @@
+"""The shape of every body about Ethereum. Amounts are decimal strings in base units; null is what no source states."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict
+
+from api.answers.shapes import AddressLabels, Amount, Asked, AsOf, EthereumCoverage, Limit, Seen
+
+
+class EthereumAnswer(TypedDict):
+    """What each dataset's answer says of itself."""
+
+    dataset: str
+    as_of: AsOf | None
+    clustering: None
+    """No rule joins Ethereum addresses at L0 (docs/methods.md)."""
+    coverage: EthereumCoverage
+    limits_hit: list[Limit]
+
+
+class Asset(TypedDict):
+    """`ETH`, or a token by its contract. Nothing else names a token: symbols are anyone's to choose."""
+
+    asset: str
+    standard: str
+    decimals: int | None
+    """Null where no source states them: base units then have no unit of their own."""
+
+
+class Holding(Asset):
+    """One address and one asset, within the dataset."""
+
+    received: str
+    spent: str
+    net: str
+    """received - spent within the dataset."""
+    opening: str
+    """The least that was held before the dataset's first movement: else the balance would have gone below zero."""
+    balance: Amount
+    """Null where the dataset may lack movements (an extract, or one without traces, logs or receipts)."""
+    movements: int
+
+
+class EthereumAddressAnswer(EthereumAnswer):
+    first_seen: Seen
+    last_seen: Seen
+    movements: int
+    holdings: list[Holding]
+    statement: str
+
+
+class EthereumAddressBody(TypedDict):
+    chain: str
+    address: str
+    kind: str
+    observed: bool
+    asked: list[Asked]
+    answers: list[EthereumAddressAnswer]
+    labels: AddressLabels | None
+
+
+class BalancesAnswer(EthereumAnswer):
+    holdings: list[Holding]
+
+
+class BalancesBody(TypedDict):
+    chain: str
+    address: str
+    observed: bool
+    asked: list[Asked]
+    answers: list[BalancesAnswer]
+
+
+_Ends = TypedDict("_Ends", {"from": str | None, "to": str | None})
+
+
+class EthereumMovement(Asset, _Ends):
+    """An amount of one asset from one address to another; null is nobody (a burned fee, a wrap)."""
+
+    kind: str
+    basis: str
+    """proved: the block's roots commit to it; traced: a node's word; stated: a file's; assumed: success not known."""
+    value: str
+    token_id: str | None
+    log_index: int | None
+
+
+class EthereumTransactionAnswer(EthereumAnswer, _Ends):
+    height: int
+    block_hash: str | None
+    time: str | None
+    proof: str
+    index: int | None
+    type: int | None
+    status: str
+    created: str | None
+    value: str
+    gas_used: int | None
+    fee: Amount
+    selector: str | None
+    movements: list[EthereumMovement]
+
+
+class EthereumTransactionBody(TypedDict):
+    chain: str
+    txid: str
+    asked: list[Asked]
+    answers: list[EthereumTransactionAnswer]

@@ -1,0 +1,73 @@
+"""/v1/eth: addresses, balances, transactions. Included before the routes of any chain, whose paths these are too."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
+
+from api.answers.ethereum import address_body, balances_body, transaction_body
+from api.answers.ethereum_shapes import BalancesBody, EthereumAddressBody, EthereumTransactionBody
+from api.answers.labels import Asker, address_labels, today
+from api.routes.service import AsOfHeight, ServiceOf, answered, problems
+
+router = APIRouter(prefix="/eth")
+
+EthereumAddress = Annotated[
+    str,
+    Path(
+        description="0x and 40 hex digits; mixed case is a checksum (EIP-55)",
+        max_length=200,
+        examples=["0xBB9bc244D798123fDe783fCc1C72d3Bb8C189413"],
+    ),
+]
+
+
+@router.get(
+    "/addresses/{address}",
+    operation_id="get_ethereum_address",
+    summary="Holdings and labels of an Ethereum address",
+    response_model=EthereumAddressBody,
+    responses=problems(404, 422, 503),
+)
+async def address(address: EthereumAddress, service: ServiceOf, as_of: AsOfHeight = None) -> Response:
+    """In every dataset that knows it. An address never seen is `observed: false`, as of what was asked."""
+    async with service.connection() as connection:
+        body = await address_body(connection, address, as_of)
+        body["labels"] = await address_labels(
+            Asker(connection, service.label_column, today()), "eth", [], address, None
+        )
+    return answered(body)
+
+
+@router.get(
+    "/addresses/{address}/balances",
+    operation_id="get_ethereum_balances",
+    summary="What an Ethereum address holds as of a height",
+    response_model=BalancesBody,
+    responses=problems(404, 422, 503),
+)
+async def balances(
+    address: EthereumAddress,
+    service: ServiceOf,
+    height: Annotated[int | None, Query(description="As of this height; left out: now")] = None,
+) -> Response:
+    """Per asset what came and went, and the least that must have been there before the dataset begins."""
+    async with service.connection() as connection:
+        return answered(await balances_body(connection, address, height))
+
+
+@router.get(
+    "/transactions/{txid}",
+    operation_id="get_ethereum_transaction",
+    summary="Status and movements of an Ethereum transaction",
+    response_model=EthereumTransactionBody,
+    responses=problems(404, 422, 503),
+)
+async def transaction(
+    service: ServiceOf, txid: Annotated[str, Path(description="0x and 64 hex digits", max_length=200)]
+) -> Response:
+    """Fee, value, internal transfers and token transfers, each with what it rests on, in every dataset that has it."""
+    async with service.connection() as connection:
+        return answered(await transaction_body(connection, txid))
