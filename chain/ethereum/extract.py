@@ -1,7 +1,9 @@
 """Extracts of Ethereum: transactions from anywhere, laid in chain order again whenever some are added.
 
-Where two sources have one transaction, the one that knew more of its block counts, with all its movements; its sender,
-recipient and value must be the same in both, and a height has one block.
+Where two sources have one transaction, it counts once: its facts, fee and value are those of the source that knew how
+it ended, its internal transfers those of the one that had traces, its token transfers those of the one that had logs
+(or a list of transfers). What both tell of its place, sender, recipient and value must be the same, and a height has
+one block.
 """
 
 from __future__ import annotations
@@ -14,9 +16,20 @@ from typing import Any
 import numpy as np
 
 from chain.errors import IntegrityError
-from chain.ethereum.model import EthereumBatch, Standard
+from chain.ethereum.model import EthereumBatch, Movement, Part, Standard, Status
 from chain.model import I64, U8, UNKNOWN, Array, Proof
 from chain.store.ethereum import EthereumDataset, EthereumStore
+
+_PROVED = 1 << 8
+"""Above every sum of parts."""
+
+_TOLD = 1 << 10
+"""Above what a block's parts and proof can be."""
+
+_OF_LOGS = (Movement.TOKEN, Movement.WRAP, Movement.UNWRAP)
+
+_RANK = np.array([0, 1, 2, 3, 4, 4, 4, 5, 6])
+"""Order of movements within a transaction, by kind; logs of all kinds stand in the order that they had."""
 
 
 async def stored_batch(store: EthereumStore, dataset: EthereumDataset) -> EthereumBatch:
@@ -89,22 +102,39 @@ def merge(batches: list[EthereumBatch]) -> EthereumBatch:
     joined = reduce(_joined, batches)
     heights, block_of = np.unique(joined.block_height, return_inverse=True)
     block_of = block_of.reshape(-1)
-    score = joined.block_parts.astype(np.int64) + 256 * (joined.block_proof == Proof.BYTES)
-    best = np.lexsort((np.arange(len(score)), -score, block_of))
-    best = best[np.unique(block_of[best], return_index=True)[1]]
+    score = joined.block_parts.astype(np.int64) + _PROVED * (joined.block_proof == Proof.BYTES)
+    best = _best(block_of, score)
     _refuse_forks(joined, block_of, best)
     tx_block = np.repeat(np.arange(joined.block_count), np.diff(joined.block_first_tx))
-    kept = _kept_transactions(joined, tx_block, score)
-    index = np.where(joined.tx_index < 0, np.iinfo(np.int64).max, joined.tx_index)  # not stated: behind the others
-    order = kept[np.lexsort((kept, index[kept], block_of[tx_block[kept]]))]
+    group = np.unique(np.ascontiguousarray(joined.tx_hash).view("V32").reshape(-1), return_inverse=True)[1].reshape(-1)
+    tx_score = score[tx_block]
+    kept = _best(group, tx_score + _TOLD * _tells(joined))
+    _refuse_conflicts(joined, tx_block, kept[group])
+    index = np.where(joined.tx_index[kept] < 0, np.iinfo(np.int64).max, joined.tx_index[kept])  # not stated: behind
+    order = kept[np.lexsort((kept, index, block_of[tx_block[kept]]))]
     _refuse_places(joined, block_of[tx_block[order]], order)
-    new_tx = np.full(joined.tx_count, UNKNOWN, np.int64)
-    new_tx[order] = np.arange(len(order))
-    moves = _kept_movements(joined, new_tx, block_of, best)
+    new_tx = np.full(int(group.max(initial=-1)) + 1, UNKNOWN, np.int64)
+    new_tx[group[order]] = np.arange(len(order))
+    new_tx = new_tx[group]
+    moves = _kept_movements(joined, group, kept, tx_block, score, new_tx, block_of, best)
     counts = np.bincount(block_of[tx_block[order]], minlength=len(heights))
-    parts = np.full(len(heights), 255, np.uint8)
-    np.bitwise_and.at(parts, block_of, joined.block_parts)  # a block is covered as far as all that has come of it is
+    parts = np.zeros(len(heights), np.uint8)
+    np.bitwise_or.at(parts, block_of, joined.block_parts)
     return _taken(joined, best, order, moves, new_tx, block_of, counts, parts)
+
+
+def _best(group: I64, score: I64) -> I64:
+    """The row of the highest score in each group, the earlier of equals."""
+    order = np.lexsort((np.arange(len(group)), -score, group))
+    found: I64 = order[np.unique(group[order], return_index=True)[1]]
+    return found
+
+
+def _tells(joined: EthereumBatch) -> I64:
+    """How much each row says of its transaction: who sent it, and how it ended."""
+    ended = joined.tx_status != Status.UNKNOWN
+    told: I64 = 2 * (joined.tx_from_size > 0).astype(np.int64) + ended + (joined.tx_gas_used >= 0)
+    return told
 
 
 def _taken(
@@ -158,24 +188,18 @@ def _refuse_forks(joined: EthereumBatch, block_of: I64, best: I64) -> None:
         raise IntegrityError("conflict", f"height {int(joined.block_height[bad[0]])}", "two times of one block")
 
 
-def _kept_transactions(joined: EthereumBatch, tx_block: I64, score: I64) -> I64:
-    """The transaction to keep of each hash: of the source that knew more, the earlier of equals."""
-    void = np.ascontiguousarray(joined.tx_hash).view("V32").reshape(-1)
-    _, group = np.unique(void, return_inverse=True)
-    group = group.reshape(-1)
-    order = np.lexsort((np.arange(joined.tx_count), -score[tx_block], group))
-    kept = order[np.unique(group[order], return_index=True)[1]]
-    mine = kept[group]
+def _refuse_conflicts(joined: EthereumBatch, tx_block: I64, mine: I64) -> None:
+    """`mine`: for each row the one that is kept of its transaction."""
     same = joined.block_height[tx_block] == joined.block_height[tx_block[mine]]
+    told = (joined.tx_from_size > 0) & (joined.tx_from_size[mine] > 0)
     for name in ("tx_from", "tx_to", "tx_value"):
-        same &= (getattr(joined, name) == getattr(joined, name)[mine]).all(axis=1)
-    same &= joined.tx_index == joined.tx_index[mine]
+        same &= ~told | (getattr(joined, name) == getattr(joined, name)[mine]).all(axis=1)
+    same &= (joined.tx_index < 0) | (joined.tx_index[mine] < 0) | (joined.tx_index == joined.tx_index[mine])
     if not same.all():
         row = int(np.flatnonzero(~same)[0])
         raise IntegrityError(
             "conflict", f"transaction 0x{joined.tx_hash[row].tobytes().hex()}", "two sources tell it otherwise"
         )
-    return kept
 
 
 def _refuse_places(joined: EthereumBatch, block: I64, order: I64) -> None:
@@ -187,12 +211,24 @@ def _refuse_places(joined: EthereumBatch, block: I64, order: I64) -> None:
         raise IntegrityError("place", where, f"another transaction has index {int(joined.tx_index[row])} of its block")
 
 
-def _kept_movements(joined: EthereumBatch, new_tx: I64, block_of: I64, best: I64) -> I64:
+def _kept_movements(
+    joined: EthereumBatch, group: I64, kept: I64, tx_block: I64, score: I64, new_tx: I64, block_of: I64, best: I64
+) -> I64:
     """Movements of what is kept, in order: a block's transactions, then its own."""
+    proved = score[tx_block] & _PROVED
+    parts = joined.block_parts[tx_block].astype(np.int64)
+    traced = _best(group, proved + (parts & Part.TRACES))
+    logged = _best(group, proved + 2 * (parts & Part.LOGS) + (parts & Part.TOKENS))
     own = joined.move_tx < 0
-    target = np.where(own, UNKNOWN, new_tx[joined.move_tx])
+    source = np.select(
+        [joined.move_kind == Movement.INTERNAL, np.isin(joined.move_kind, _OF_LOGS)],
+        [traced[group[joined.move_tx]], logged[group[joined.move_tx]]],
+        kept[group[joined.move_tx]],
+    ) if len(group) else joined.move_tx  # fmt: skip
     is_best = np.zeros(joined.block_count, np.bool_)
     is_best[best] = True
-    rows = np.flatnonzero(np.where(own, is_best[joined.move_block], target >= 0))
-    last = np.where(own[rows], np.iinfo(np.int64).max, target[rows])
-    return rows[np.lexsort((rows, last, block_of[joined.move_block[rows]]))]
+    rows = np.flatnonzero(np.where(own, is_best[joined.move_block], source == joined.move_tx))
+    last = np.where(own[rows], np.iinfo(np.int64).max, new_tx[joined.move_tx[rows]] if len(new_tx) else 0)
+    rank = _RANK[joined.move_kind[rows]]
+    order: I64 = np.lexsort((rows, rank, last, block_of[joined.move_block[rows]]))
+    return rows[order]

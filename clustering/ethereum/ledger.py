@@ -26,6 +26,8 @@ class EthereumLedger(NamedTuple):
     """Address id, `NOBODY` for a contract creation."""
     tx_status: U8
     """`chain.ethereum.model.Status`"""
+    tx_parts: U8
+    """`chain.ethereum.model.Part` of the transaction's block: what its source had."""
     move_tx: I64
     """[M] Ascending; -1 for what belongs to a block and no transaction (rewards, withdrawals)."""
     move_kind: U8
