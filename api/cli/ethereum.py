@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from api.answers.ethereum import ETHER, ETHER_DECIMALS
 from api.answers.ethereum_shapes import (
     Asset,
     EthereumAddressAnswer,
@@ -72,6 +73,13 @@ def _units(base_units: str, asset: Asset) -> str:
     return f"{text} {asset['asset']}"
 
 
+def amount_text(asset: str, base_units: str) -> str:
+    """An amount of `ETH` in ether, exact; of a token in base units."""
+    decimals = ETHER_DECIMALS if asset == ETHER else None
+    units = _units(base_units, {"asset": asset, "standard": "", "decimals": decimals})
+    return units if decimals is not None else f"{units} of {asset}"
+
+
 def transaction_lines(body: EthereumTransactionBody) -> Iterator[str]:
     """A transaction in every dataset that has it."""
     yield f"transaction  {body['txid']}"
@@ -89,7 +97,7 @@ def _transaction(answer: EthereumTransactionAnswer) -> Iterator[str]:
     for move in answer["movements"]:
         token = "" if move["token_id"] is None else f" token {move['token_id']}"
         yield (
-            f"  {move['kind']:<12} {_units(move['value'], move)} of {move['asset']}{token}"
+            f"  {move['kind']:<12} {amount_text(move['asset'], move['value'])}{token}"
             f" from {move['from'] or 'nobody'} to {move['to'] or 'nobody'} ({move['basis']})"
         )
     yield from limit_lines(answer["limits_hit"])

@@ -1,4 +1,4 @@
-"""/v1/eth: addresses, balances, transactions. Included before the routes of any chain, whose paths these are too."""
+"""/v1/eth and /v1/findings. Included before the routes of any chain, whose paths the first are too."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from starlette.responses import Response
 
 from api.answers.ethereum import address_body, balances_body, transaction_body
 from api.answers.ethereum_shapes import BalancesBody, EthereumAddressBody, EthereumTransactionBody
+from api.answers.finding_shapes import FindingsBody
+from api.answers.findings import findings_body
 from api.answers.labels import Asker, address_labels, today
-from api.routes.service import AsOfHeight, ServiceOf, answered, problems
+from api.routes.service import DATASET, AsOfHeight, ServiceOf, answered, problems
 
-router = APIRouter(prefix="/eth")
+router = APIRouter()
 
 EthereumAddress = Annotated[
     str,
@@ -25,7 +27,7 @@ EthereumAddress = Annotated[
 
 
 @router.get(
-    "/addresses/{address}",
+    "/eth/addresses/{address}",
     operation_id="get_ethereum_address",
     summary="Holdings and labels of an Ethereum address",
     response_model=EthereumAddressBody,
@@ -42,7 +44,7 @@ async def address(address: EthereumAddress, service: ServiceOf, as_of: AsOfHeigh
 
 
 @router.get(
-    "/addresses/{address}/balances",
+    "/eth/addresses/{address}/balances",
     operation_id="get_ethereum_balances",
     summary="What an Ethereum address holds as of a height",
     response_model=BalancesBody,
@@ -59,7 +61,7 @@ async def balances(
 
 
 @router.get(
-    "/transactions/{txid}",
+    "/eth/transactions/{txid}",
     operation_id="get_ethereum_transaction",
     summary="Status and movements of an Ethereum transaction",
     response_model=EthereumTransactionBody,
@@ -71,3 +73,21 @@ async def transaction(
     """Fee, value, internal transfers and token transfers, each with what it rests on, in every dataset that has it."""
     async with service.connection() as connection:
         return answered(await transaction_body(connection, txid))
+
+
+@router.get(
+    "/findings",
+    operation_id="list_findings",
+    summary="What detectors found",
+    response_model=FindingsBody,
+    responses=problems(422, 503),
+)
+async def findings(
+    service: ServiceOf,
+    chain: Annotated[str | None, Query(description="eth; left out, every chain", max_length=16)] = None,
+    dataset: Annotated[str | None, Query(description=DATASET, max_length=63)] = None,
+    detector: Annotated[str | None, Query(description="token-sales", max_length=32)] = None,
+) -> Response:
+    """As of the last run of each detector on each dataset; `current` says whether the dataset is still the same."""
+    async with service.connection() as connection:
+        return answered(await findings_body(connection, chain, dataset, detector))

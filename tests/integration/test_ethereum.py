@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from api.answers.ethereum import address_body, balances_body, transaction_body
+from api.answers.findings import findings_body, sales_body
 from api.instance import Instance
 from chain import uint256
 from chain.errors import AddressError, HeadwaterError, IntegrityError, MalformedData, NotFound, SourceError
@@ -105,6 +106,40 @@ def test_the_dao_without_the_rows_that_no_chain_can_hold(instance: Instance, dat
     assert len(report.rejects) == 18  # negative amounts
     assert report.rejects[0].place == "line 1934"
     assert "-909090909090909000" in report.rejects[0].reason
+
+
+def test_both_public_sales_in_one_dataset(instance: Instance, data: Path) -> None:
+    _load(instance, data / "ethereum" / "bancor", "sales")
+    _load(instance, data / "ethereum" / "thedao", "sales")
+
+    async def work() -> None:
+        async with connected(instance.url) as connection:
+            body, evidence = await sales_body(connection, "sales")
+            (answer,) = body["answers"]
+            dao, bancor = answer["findings"]
+            assert answer["rejected"] == []
+            assert (bancor["contributions"], bancor["contributors"]) == (13_373, 10_887)
+            assert bancor["received_gross"] == [{"asset": "ETH", "amount": BANCOR_GROSS}]
+            assert [tier["tokens_per_unit"] for tier in bancor["price_tiers"]] == ["100"]
+            (flow,) = bancor["collected"]
+            assert (flow["address"].lower(), flow["amount"]) == (BANCOR_COLLECTOR, BANCOR_GROSS)
+            assert bancor["retained_in_contract"] == [{"asset": "ETH", "amount": "0"}]
+            assert dao["contributions"] == 22_598 - 18  # rows of negative amounts are rejects
+            assert dao["payer_is_not_buyer"] == 8_376
+            assert len(dao["price_tiers"]) == 10
+            assert sum(tier["purchases"] for tier in dao["price_tiers"]) == dao["purchases"]
+            assert [agent["beneficiaries"] for agent in dao["agents"]][:2] == [2_388, 1_153]
+            assert dao["purchases_with_traces"] == 0
+            assert len(evidence) == bancor["purchases"] + dao["purchases"]
+            paid = sum(int(row["paid"]) for row in evidence if row["finding"] == bancor["finding"])
+            assert str(paid) == BANCOR_GROSS
+            assert len(answer["in_several_sales"]) == len(set(answer["in_several_sales"])) > 70
+            kept = await findings_body(connection, "eth", "sales", "token-sales")
+            assert {found["finding"] for found in kept["answers"][0]["findings"]} == {dao["finding"], bancor["finding"]}
+            assert kept["answers"][0]["current"] is True
+            assert (await sales_body(connection, "sales"))[0] == body
+
+    asyncio.run(work())
 
 
 def test_traced_ether_is_what_the_tables_say(instance: Instance, data: Path) -> None:

@@ -1,0 +1,127 @@
+"""The shape of findings. Amounts are decimal strings in base units."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict
+
+from api.answers.shapes import AsOf, EthereumCoverage
+
+
+class AssetAmount(TypedDict):
+    """`ETH` or a token's contract, and an amount of it."""
+
+    asset: str
+    amount: str
+
+
+class FlowRow(AssetAmount):
+    address: str
+    movements: int
+
+
+class TierRow(TypedDict):
+    """Purchases at one price: `tokens` / `paid` is the exact rate of their sums, in base units."""
+
+    asset: str
+    tokens_per_unit: str
+    """Of base units, to twelve places."""
+    purchases: int
+    first_time: str | None
+    last_time: str | None
+    paid: str
+    tokens: str
+
+
+class AgentRow(TypedDict):
+    payer: str
+    beneficiaries: int
+    purchases: int
+    paid: list[AssetAmount]
+
+
+class Concentration(TypedDict):
+    top_buyers: int
+    top_share_ppm: int
+    herfindahl_ppm: int
+
+
+class TokenSaleFinding(TypedDict):
+    """A contract that gave a token to outsiders for money, at set prices."""
+
+    finding: str
+    kind: str
+    rule: str
+    rule_version: int
+    rate: str
+    contract: str
+    token: str
+    window: list[str | None]
+    first_height: int
+    last_height: int
+    contributions: int
+    """Calls in which the token was given, those of nothing too."""
+    contributors: int
+    """Distinct beneficiaries of these."""
+    purchases: int
+    """Contributions of more than nothing."""
+    buyers: int
+    payers: int
+    payer_is_not_buyer: int
+    """Purchases."""
+    received_gross: list[AssetAmount]
+    net_of_recycling_and_refunds: list[AssetAmount]
+    tokens_given: str
+    price_tiers: list[TierRow]
+    purchases_at_no_repeated_price: int
+    collected: list[FlowRow]
+    retained_in_contract: list[AssetAmount]
+    refunded: list[FlowRow]
+    recycled: list[FlowRow]
+    purchases_with_traces: int
+    """Of the others, where the contract's money went is not covered."""
+    concentration: Concentration
+    agents: list[AgentRow]
+    sell_backs: int
+    evidence: list[str]
+    """First and last purchase; `detect token-sales --out` lists every one."""
+    limits_hit: list[str]
+    statement: str
+
+
+class RejectedForm(TypedDict):
+    contract: str
+    token: str
+    purchases: int
+    buyers: int
+    reason: str
+
+
+class SaleAnswer(TypedDict):
+    """What the detector says of one dataset."""
+
+    dataset: str
+    as_of: AsOf | None
+    coverage: EthereumCoverage
+    findings: list[TokenSaleFinding]
+    rejected: list[RejectedForm]
+    in_several_sales: list[str]
+    """Addresses that paid or were given tokens in two or more of the sales."""
+
+
+class SalesBody(TypedDict):
+    chain: str
+    detector: str
+    answers: list[SaleAnswer]
+
+
+class FindingsAnswer(TypedDict):
+    dataset: str
+    detector: str
+    as_of: AsOf | None
+    current: bool
+    """False: the dataset has changed since the detector ran."""
+    findings: list[TokenSaleFinding]
+
+
+class FindingsBody(TypedDict):
+    answers: list[FindingsAnswer]

@@ -1,0 +1,271 @@
+"""Token sales: what is one, what resembles one and is none, and what is said of its money."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chain import uint256
+from chain.ethereum.model import Standard, Status
+from clustering.detect import legs
+from clustering.detect.token_sale import TokenSale, find_sales, overlap
+from tests.unit.ethereum_ledgers import ETHER, ZERO, Ledger, Move, forwards, gives, pays
+
+TOKEN, SALE, TREASURY, ROUTER = 1, 2, 3, 4
+BUYERS = range(100, 160)
+
+
+def _only(ledger: Ledger) -> TokenSale:
+    sales, rejected = find_sales(ledger.build())
+    assert rejected == []
+    (sale,) = sales
+    return sale
+
+
+def _reason(ledger: Ledger) -> str:
+    sales, rejected = find_sales(ledger.build())
+    assert sales == []
+    (form,) = rejected
+    return form.reason
+
+
+def _sale(rate: Callable[[float], int] = lambda day: 100, days: float = 20) -> Ledger:
+    """A crowdsale that mints, and forwards to its treasury, `rate(day)` tokens for each base unit."""
+    ledger = Ledger()
+    for number, buyer in enumerate(BUYERS):
+        day = number * days / len(BUYERS)
+        paid = (1 + number % 7) * ETHER
+        ledger.add(
+            day, buyer, SALE, pays(buyer, SALE, paid), forwards(SALE, TREASURY, paid),
+            gives(ZERO, buyer, paid * rate(day)),
+        )  # fmt: skip
+    return ledger
+
+
+def test_a_crowdsale_to_the_last_unit() -> None:
+    sale = _only(_sale())
+    paid = sum((1 + number % 7) * ETHER for number in range(len(BUYERS)))
+    assert (sale.contract, sale.token, len(sale.bought)) == (SALE, 1, 60)
+    assert (sale.gross, sale.tokens) == ({0: paid}, 100 * paid)
+    assert (sale.beneficiaries, sale.payers, sale.differ, sale.agents) == (60, 60, 0, [])
+    (tier,) = sale.tiers
+    assert (tier.got, tier.paid, tier.purchases) == (100 * paid, paid, 60)
+    (flow,) = sale.proceeds.collected
+    assert (flow.address, flow.amount, flow.movements) == (TREASURY, paid, 60)
+    assert (sale.proceeds.retained, sale.proceeds.refunded, sale.net(0)) == ({0: 0}, [], paid)
+
+
+def test_failed_transactions_and_gifts_of_nothing_are_no_purchases() -> None:
+    ledger = _sale()
+    ledger.add(5, 900, SALE, status=Status.FAILED)
+    ledger.add(5, 901, SALE, gives(ZERO, 901, 0))
+    sale = _only(ledger)
+    assert (len(sale.bought), sale.contributions, sale.contributors) == (60, 61, 61)
+
+
+def test_bonus_tiers_side_by_side() -> None:
+    ledger = Ledger()
+    for number, buyer in enumerate(BUYERS):
+        paid = (1 + number % 7) * ETHER
+        rate = 120 if paid >= 5 * ETHER else 100
+        ledger.add(number / 10, buyer, SALE, pays(buyer, SALE, paid), gives(TOKEN, buyer, paid * rate))
+    tiers = _only(ledger).tiers
+    assert [tier.got // tier.paid for tier in tiers] == [100, 120]
+    assert sum(tier.purchases for tier in tiers) == 60
+
+
+def test_a_price_a_day_in_one_direction_is_a_sale() -> None:
+    sale = _only(_sale(lambda day: 200 - 10 * int(day), days=12))
+    assert [tier.got // tier.paid for tier in sale.tiers] == [200 - 10 * day for day in range(12)]
+
+
+def test_the_first_price_may_be_one_for_one_where_later_ones_are_not() -> None:
+    assert len(_only(_sale(lambda day: 1 if day < 10 else 2)).tiers) == 2
+
+
+def test_who_pays_for_many_is_an_agent_and_no_buyer() -> None:
+    ledger = _sale()
+    for number in range(10):
+        ledger.add(
+            3 + number / 10, 800, SALE, pays(800, SALE, ETHER), forwards(SALE, TREASURY, ETHER),
+            gives(ZERO, 700 + number, 100 * ETHER),
+        )  # fmt: skip
+    sale = _only(ledger)
+    (agent,) = sale.agents
+    assert (agent.payer, agent.beneficiaries, agent.purchases, agent.paid) == (800, 10, 10, {0: 10 * ETHER})
+    assert (sale.beneficiaries, sale.payers, sale.differ) == (70, 61, 10)
+
+
+def test_a_stablecoin_that_goes_straight_to_the_treasury() -> None:
+    ledger = Ledger(tokens=(TOKEN, 5))
+    for number, buyer in enumerate(BUYERS):
+        paid = (1 + number % 7) * 10**6
+        ledger.add(
+            number / 10, buyer, SALE, gives(buyer, TREASURY, paid, asset=2), gives(SALE, buyer, paid * 4 * 10**12)
+        )
+    sale = _only(ledger)
+    assert sale.gross == {2: sum((1 + number % 7) * 10**6 for number in range(60))}
+
+
+def test_a_token_that_passes_through_the_contract_and_a_team_share() -> None:
+    ledger = Ledger()
+    for number, buyer in enumerate(BUYERS):
+        paid = (1 + number % 7) * ETHER
+        ledger.add(
+            number / 10, buyer, SALE, pays(buyer, SALE, paid), gives(ZERO, SALE, 130 * paid),
+            gives(SALE, TREASURY, 30 * paid), gives(SALE, buyer, 100 * paid),
+        )  # fmt: skip
+    sale = _only(ledger)
+    assert sale.beneficiaries == 60
+    assert sale.tokens == 100 * sale.gross[0]
+
+
+def test_a_refund_is_named_and_is_no_sell_back() -> None:
+    ledger = _sale()
+    for number, buyer in enumerate(list(BUYERS)[:20]):
+        paid = (1 + number % 7) * ETHER
+        ledger.add(19.5, buyer, SALE, gives(buyer, SALE, 100 * paid), forwards(SALE, buyer, paid))
+    sale = _only(ledger)
+    refunded = sum((1 + number % 7) * ETHER for number in range(20))
+    assert sum(flow.amount for flow in sale.proceeds.refunded) == refunded
+    assert sale.net(0) == sale.gross[0] - refunded
+
+
+def test_the_issuer_s_own_money_is_not_received_twice() -> None:
+    ledger = _sale()
+    ledger.add(21, TREASURY, 500, pays(TREASURY, 500, 40 * ETHER))
+    ledger.add(
+        22,
+        500,
+        SALE,
+        pays(500, SALE, 50 * ETHER),
+        forwards(SALE, TREASURY, 50 * ETHER),
+        gives(ZERO, 500, 5_000 * ETHER),
+    )
+    sale = _only(ledger)
+    (flow,) = sale.proceeds.recycled
+    assert (flow.address, flow.amount) == (500, 40 * ETHER)
+    assert sale.net(0) == sale.gross[0] - 40 * ETHER
+
+
+def test_only_the_densest_ninety_days_are_the_sale() -> None:
+    ledger = _sale()
+    ledger.add(400, 990, SALE, pays(990, SALE, ETHER), forwards(SALE, TREASURY, ETHER), gives(ZERO, 990, 100 * ETHER))
+    sale = _only(ledger)
+    assert len(sale.bought) == 60
+    assert int(sale.bought.tx.max()) < 60
+
+
+def test_a_pool_has_no_price_of_its_own() -> None:
+    chance = random.Random(1)
+    ledger = Ledger()
+    for number, buyer in enumerate(BUYERS):
+        paid = chance.randrange(ETHER, 9 * ETHER)
+        ledger.add(
+            number, buyer, ROUTER, pays(buyer, ROUTER, paid), forwards(ROUTER, SALE, paid),
+            gives(SALE, buyer, int(paid * chance.uniform(90, 110))),
+        )  # fmt: skip
+    assert _reason(ledger).startswith("pool")
+
+
+def test_wrapping_and_staking_at_one_for_one() -> None:
+    assert _reason(_sale(lambda day: 1)).startswith("parity")
+
+
+def test_a_staking_share_whose_price_creeps() -> None:
+    ledger = Ledger()
+    for day in range(30):
+        for buyer in range(100 + 5 * day, 105 + 5 * day):
+            paid = (1 + buyer % 7) * ETHER
+            got = paid * (10_000_000 - 1_500 * day) // 10_000_000
+            ledger.add(day + buyer % 5 / 10, buyer, SALE, pays(buyer, SALE, paid), gives(ZERO, buyer, got))
+    assert _reason(ledger).startswith("redeemable claim")
+
+
+def test_a_claim_that_holders_give_back_for_money() -> None:
+    ledger = _sale()
+    for number, buyer in enumerate(list(BUYERS)[:20]):
+        ledger.add(
+            10 + number / 10, buyer, SALE, gives(buyer, ZERO, 40 * ETHER), forwards(SALE, buyer, 4 * ETHER // 10)
+        )
+    assert _reason(ledger).startswith("market or redeemable claim")
+
+
+def test_a_launchpad_sells_for_others() -> None:
+    ledger = Ledger(tokens=(1, 5, 6))
+    for asset in (1, 2, 3):
+        for number, buyer in enumerate(BUYERS):
+            paid = (1 + number % 7) * ETHER
+            ledger.add(asset * 10, buyer, SALE, pays(buyer, SALE, paid), gives(ZERO, buyer, 7 * paid, asset))
+    sales, rejected = find_sales(ledger.build())
+    assert sales == []
+    assert {form.reason.split(":")[0] for form in rejected} == {"launchpad"}
+
+
+def test_a_contract_with_other_business() -> None:
+    ledger = _sale()
+    for number in range(100):
+        ledger.add(number / 10, 2_000 + number, SALE, pays(2_000 + number, SALE, ETHER))
+    assert _reason(ledger).startswith("other business")
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        pytest.param(lambda buyer: (gives(ZERO, buyer, 100),), id="airdrop claim"),
+        pytest.param(lambda buyer: (pays(buyer, SALE, ETHER),), id="payment for nothing"),
+        pytest.param(lambda buyer: (pays(buyer, SALE, ETHER), gives(buyer, SALE, 5)), id="the wrong way"),
+    ],
+)
+def test_what_is_not_even_a_form(moves: Callable[[int], tuple[Move, ...]]) -> None:
+    ledger = Ledger()
+    for number, buyer in enumerate(BUYERS):
+        ledger.add(number, buyer, SALE, *moves(buyer))
+    assert find_sales(ledger.build()) == ([], [])
+
+
+def test_collectibles_are_no_tokens_of_a_sale() -> None:
+    ledger = Ledger(standard=Standard.ERC721)
+    for number, buyer in enumerate(BUYERS):
+        ledger.add(number / 10, buyer, SALE, pays(buyer, SALE, ETHER), gives(ZERO, buyer, 1))
+    assert find_sales(ledger.build()) == ([], [])
+
+
+def test_addresses_in_two_sales() -> None:
+    ledger = _sale()
+    ledger.tokens = (1, 5)
+    for number, buyer in enumerate(range(150, 210)):
+        paid = (1 + number % 7) * ETHER
+        ledger.add(200 + number / 10, buyer, 6, pays(buyer, 6, paid), gives(ZERO, buyer, 3 * paid, 2))
+    sales, _ = find_sales(ledger.build())
+    assert [sale.contract for sale in sales] == [SALE, 6]
+    assert overlap(sales).tolist() == list(range(150, 160))
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(1, 2**255)), max_size=30))
+def test_pairing_of_payments_and_legs_equals_a_plain_loop(rows: list[tuple[int, int, int]]) -> None:
+    ledger = Ledger(tokens=(1, 5))
+    for number, (buyers, gifts, value) in enumerate(rows):
+        payer = 100 + buyers
+        ledger.add(
+            number, payer, SALE, pays(payer, SALE, value), *(gives(ZERO, 100 + gift, value) for gift in range(gifts))
+        )
+    ledger.add(99, 7, 8, pays(7, 8, 1))
+    built = ledger.build()
+    pay, transfers = legs.payments(built), legs.token_legs(built)
+    row, leg = legs.offers(pay, transfers)
+    found = legs.purchases(pay, transfers, row, leg, np.array([ZERO, TOKEN, SALE]))
+    due = []
+    for number, (buyers, gifts, value) in enumerate(rows):
+        if gifts:
+            due.append((number, 100 + buyers, 100 + buyers if buyers < gifts else 100, value))
+    got = zip(
+        found.tx.tolist(), found.payer.tolist(), found.beneficiary.tolist(), uint256.to_ints(found.got), strict=True
+    )
+    assert list(got) == due
+    assert found.paid.tolist() == [pay.value[number].tolist() for number, *_ in due]
