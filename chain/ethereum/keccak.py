@@ -110,10 +110,12 @@ _START = np.zeros(1, np.int64)
 
 def keccak256(data: bytes) -> bytes:
     """The 32 bytes of the digest."""
-    return keccak_many(np.frombuffer(data, np.uint8), _START, np.array([len(data)], np.int64)).tobytes()
+    digest: U8 = keccak_many(np.frombuffer(data, np.uint8), _START, np.array([len(data)], np.int64))
+    return digest.tobytes()
 
 
 def keccak_each(items: list[bytes]) -> U8:
     """[n, 32] the digest of each item."""
     sizes = np.fromiter(map(len, items), np.int64, len(items))
-    return keccak_many(np.frombuffer(b"".join(items), np.uint8), np.cumsum(sizes) - sizes, sizes)
+    digests: U8 = keccak_many(np.frombuffer(b"".join(items), np.uint8), np.cumsum(sizes) - sizes, sizes)
+    return digests
