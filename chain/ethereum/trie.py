@@ -5,16 +5,12 @@ The key of a value is the RLP of its place. No such key begins another one, so a
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-from rlp.codec import encode_raw
-
+from chain.ethereum.fields import Item, encode
 from chain.ethereum.keccak import DIGEST_SIZE, keccak256
 
-EMPTY_ROOT = keccak256(encode_raw(b""))
+EMPTY_ROOT = keccak256(encode(b""))
 
 _BRANCHES = 16
-Node: TypeAlias = bytes | list["Node"]
 
 
 def ordered_root(values: list[bytes]) -> bytes:
@@ -22,18 +18,18 @@ def ordered_root(values: list[bytes]) -> bytes:
     if not values:
         return EMPTY_ROOT
     leaves = sorted((_nibbles(_key(place)), value) for place, value in enumerate(values))
-    return keccak256(encode_raw(_node(leaves, 0)))
+    return keccak256(encode(_node(leaves, 0)))
 
 
 def _key(place: int) -> bytes:
-    return bytes(encode_raw(place.to_bytes((place.bit_length() + 7) // 8, "big")))
+    return encode(place.to_bytes((place.bit_length() + 7) // 8, "big"))
 
 
 def _nibbles(key: bytes) -> bytes:
     return bytes(half for byte in key for half in divmod(byte, 16))
 
 
-def _node(leaves: list[tuple[bytes, bytes]], depth: int) -> Node:
+def _node(leaves: list[tuple[bytes, bytes]], depth: int) -> Item:
     """The node over sorted leaves whose keys agree in their first `depth` nibbles."""
     first, last = leaves[0][0], leaves[-1][0]
     if len(leaves) == 1:
@@ -43,16 +39,16 @@ def _node(leaves: list[tuple[bytes, bytes]], depth: int) -> Node:
         fork += 1
     if fork > depth:
         return [_packed(first[depth:fork], leaf=False), _link(_node(leaves, fork))]
-    branch: list[Node] = []
+    branch: list[Item] = []
     for nibble in range(_BRANCHES):
         below = [leaf for leaf in leaves if leaf[0][depth] == nibble]
         branch.append(_link(_node(below, depth + 1)) if below else b"")
     return [*branch, b""]
 
 
-def _link(node: Node) -> Node:
+def _link(node: Item) -> Item:
     """How a node names its child: by hash, or the child itself where that is shorter than a hash."""
-    raw = encode_raw(node)
+    raw = encode(node)
     return node if len(raw) < DIGEST_SIZE else keccak256(raw)
 
 
