@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+import orjson
 import rlp
 from rlp.exceptions import DecodingError
 
@@ -226,6 +227,8 @@ def decode(raw: bytes, where: str) -> Item:
 def parse_json(text: str | bytes) -> object:
     """JSON whose objects name no field twice; MalformedData names the field that does."""
     try:
+        # orjson bounds the nesting: json, where something raised Python's limit, overflows the stack
+        orjson.loads(text)
         return json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise MalformedData(f"no JSON: {error}") from error
