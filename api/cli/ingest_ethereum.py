@@ -1,4 +1,4 @@
-"""headwater ingest ethereum: from files, dumps or a node into a dataset."""
+"""headwater ingest ethereum: from files or dumps into a dataset."""
 
 from __future__ import annotations
 
@@ -12,29 +12,47 @@ from api.cli.options import FormatOption, run, settings
 from api.cli.output import Format, LoadProgress
 from api.instance import session
 from chain.ethereum.etl import EtlFolder
-from chain.ethereum.load import DATASET, EthereumReport, load_extract
-
-MAIN_CHAIN = 1
-"""Chain id of the main network (EIP-155)."""
+from chain.ethereum.files import EthereumFiles
+from chain.ethereum.load import DATASET, EthereumReport, load_chain, load_extract
+from chain.ethereum.movements import MAIN_CHAIN
 
 
 def ethereum(
     etl: Annotated[Path | None, typer.Option(help="A folder of ethereum-etl tables, CSV or JSON lines")] = None,
+    json: Annotated[list[Path] | None, typer.Option(help="Blocks as a node answers them, and receipts")] = None,
+    rlp: Annotated[list[Path] | None, typer.Option(help="Blocks as the hex of header, body and receipts")] = None,
+    more: Annotated[list[Path] | None, typer.Argument(help="More files for --json or --rlp")] = None,
+    from_height: Annotated[
+        int | None, typer.Option("--from", min=0, help="Height of the first block of an empty dataset (its anchor)")
+    ] = None,
+    to_height: Annotated[int | None, typer.Option("--to", min=0, help="Last height to load")] = None,
     chain_id: Annotated[int, typer.Option(min=1, help="Chain id (EIP-155) of what the files hold")] = MAIN_CHAIN,
     dataset: Annotated[str | None, typer.Option(help="An extract of this name; left out: the full dataset eth")] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Load Ethereum blocks and movements. A load that fails stores nothing."""
-    if etl is None:
-        raise typer.BadParameter("give --etl")
-    if dataset in (None, DATASET):
+    """Load Ethereum blocks and movements. Exit code 3 where some rows were rejected, to a file that is named."""
+    given = [name for name, value in (("--etl", etl), ("--json", json), ("--rlp", rlp)) if value]
+    if len(given) != 1:
+        raise typer.BadParameter(f"give one of --etl, --json, --rlp (got {', '.join(given) or 'none'})")
+    if more and etl is not None:
+        raise typer.BadParameter("further files go with --json or --rlp")
+    full = dataset in (None, DATASET)
+    if full and etl is not None:
         raise typer.BadParameter("tables prove no chain: name an extract with --dataset")
-
+    if not full and (from_height is not None or to_height is not None):
+        raise typer.BadParameter("--from and --to go with the full dataset; an extract takes all that it is given")
     chosen = settings()
 
     async def work() -> EthereumReport:
+        files = [*(json or rlp or []), *(more or [])]
+        source = EtlFolder(etl, chain_id) if etl is not None else EthereumFiles(files, chain_id, rlp=bool(rlp))
         async with session(chosen) as (_, connection):
-            with LoadProgress("transactions") as progress:
-                return await load_extract(connection, EtlFolder(etl, chain_id), dataset, progress=progress)
+            with LoadProgress("transactions" if not full else "blocks") as progress:
+                if full and isinstance(source, EthereumFiles):
+                    return await load_chain(
+                        connection, source, anchor_height=from_height, last_height=to_height, progress=progress
+                    )
+                assert dataset is not None, "refused above"
+                return await load_extract(connection, source, dataset, progress=progress)
 
     print_report(chosen, run(work()), form)
