@@ -115,12 +115,12 @@ def test_rlp_cut_or_changed_anywhere_is_refused() -> None:
             block_from_bytes(raw[:end], None)
     with pytest.raises(MalformedData):
         block_from_bytes(raw + b"\0", None)
-    for at in range(0, len(raw), 3):
+    for at in range(0, len(raw), 7):
         changed = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
         with pytest.raises((MalformedData, IntegrityError)):
             # RLP states no hash of the block: who asked for one compares it
             verify_block(replace(block_from_bytes(changed, None), hash=block.hash))
-    for at in range(0, len(receipts), 7):
+    for at in range(0, len(receipts), 13):
         changed = receipts[:at] + bytes([receipts[at] ^ 1]) + receipts[at + 1 :]
         with pytest.raises((MalformedData, IntegrityError)):
             verify_block(block_from_bytes(raw, changed))
