@@ -6,7 +6,7 @@
     │   ├── MalformedData           the bytes or rows are not what the format says
     │   └── NodeError               a node refused, timed out or answered nonsense
     ├── AddressError                a text is not an address (with the position)
-    ├── IntegrityError              a named check of chain/bitcoin/verify.py failed
+    ├── IntegrityError              a named check of chain/*/verify.py failed
     ├── StoreError                  the database or a folder is not as it must be
     │   ├── StoreUnavailable        no connection, no room, read-only
     │   └── StoreBusy               another writer holds the dataset

@@ -127,6 +127,8 @@ def small_block(**changes: Any) -> Block:
 
 # What a node would answer
 
+LOG_FIELDS = ("address", "topics", "data")
+
 
 def to_json(value: Any) -> Any:
     """Values as JSON-RPC writes them."""
@@ -186,7 +188,6 @@ def receipts_json(block: Block) -> list[Json]:
             "blockNumber": hex(block.header.number),
         }
         logs = [to_json((each.address, each.topics, each.data)) for each in receipt.logs]
-        names = ("address", "topics", "data")
         found.append(
             shared
             | {
@@ -199,7 +200,7 @@ def receipts_json(block: Block) -> list[Json]:
                 "effectiveGasPrice": hex(tx.effective_price(block.header.base_fee)),
                 "logsBloom": to_json(receipt.bloom),
                 "logs": [
-                    dict(zip(names, each, strict=True)) | shared | {"logIndex": hex(log + at), "removed": False}
+                    dict(zip(LOG_FIELDS, each, strict=True)) | shared | {"logIndex": hex(log + at), "removed": False}
                     for at, each in enumerate(logs)
                 ],
             }

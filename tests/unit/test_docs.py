@@ -14,6 +14,7 @@ from api.app import create_app
 from api.cli import app
 from chain import errors
 from chain.bitcoin.verify import CHECKS
+from chain.ethereum.verify import CHECKS as ETHEREUM_CHECKS
 from chain.settings import Settings
 from chain.store.postgres import migrations
 from clustering.links import RULES
@@ -52,7 +53,7 @@ def test_every_setting_is_documented(name: str) -> None:
     assert f"`HEADWATER_{name.upper()}`" in _text("settings.md")
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+@pytest.mark.parametrize("check", [*CHECKS, *ETHEREUM_CHECKS], ids=lambda check: check.name)
 def test_every_check_is_documented(check: object) -> None:
     assert f"| `{check.name}` | {check.meaning} |" in _text("verification.md")  # type: ignore[attr-defined]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +20,8 @@ from web3._utils.rpc_abi import RPC
 
 from chain.errors import IntegrityError, MalformedData
 from chain.ethereum import fields
-from chain.ethereum.block import Block, block_from_bytes, block_from_json, block_from_rlp
-from chain.ethereum.header import Header, blob_price
+from chain.ethereum.block import block_from_bytes, block_from_json, block_from_rlp
+from chain.ethereum.header import blob_price
 from chain.ethereum.transactions import transaction_from_raw
 from chain.ethereum.trie import EMPTY_ROOT, ordered_root
 from chain.ethereum.verify import CHECKS, created_address, verify_block, verify_links
@@ -127,8 +126,8 @@ def test_real_blocks_link(data: Path) -> None:
     refused("height", lambda: verify_links(blocks[1:], Tip(22431079, blocks[0].hash)))
 
 
-def test_known_blob_price(data: Path) -> None:
-    """That of the first block of Prague is by Prague's fraction: 50.5 million of excess is some 24 thousand wei."""
+def test_blob_price(data: Path) -> None:
+    """The first block of Prague is priced by Prague's fraction, near the exponential that the integers follow."""
     header = block_from_rlp(*real_rlp(data, 22431084)).header
     expected = int(2.718281828459045 ** ((header.excess_blob_gas or 0) / 5007716))
     assert blob_price(header) == pytest.approx(expected, rel=1e-3, abs=1)
@@ -159,17 +158,19 @@ def flipped(value: Any, path: tuple[Any, ...]) -> Any:
 
 
 def assert_flips_refused(obj: Json, receipts: list[Json], paths: list[tuple[Any, ...]]) -> None:
+    """A flip in the block is found without the receipts, and so with them."""
     loaded(obj, receipts)
+    loaded(obj)
     whole = [obj, receipts]
     for path in paths:
         changed = flipped(whole, path)
         assert changed != whole
-        assert _is_refused(changed), f"passed in spite of a flip at {path}"
+        assert _is_refused(changed[0], changed[1] if path[0] else None), f"passed in spite of a flip at {path}"
 
 
-def _is_refused(changed: Any) -> bool:
+def _is_refused(obj: Json, receipts: list[Json] | None) -> bool:
     try:
-        loaded(*changed)
+        loaded(obj, receipts)
     except (IntegrityError, MalformedData):
         return True
     return False
@@ -308,7 +309,7 @@ def test_fields_are_those_of_web3(data: Path) -> None:
 
 
 def test_created_address() -> None:
-    """CryptoKitties' creator and the nonces of its first contracts: the example of the Yellow Paper's readers."""
+    """A widely quoted example of a sender's first two contracts."""
     sender = bytes.fromhex("6ac7ea33f8831ea9dcc53393aaa88b25a785dbf0")
     assert created_address(sender, 0).hex() == "cd234a471b72ba2f1ccf0a70fcaba648a5eecd8d"
     assert created_address(sender, 1).hex() == "343c43a37d37dff08ae8c4a11544c718abb4fcf8"
@@ -327,143 +328,3 @@ def test_roots() -> None:
     assert EMPTY_ROOT.hex() == "56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"
     assert ordered_root([b"\x01"]) == keccak(encode_raw([b"\x20\x80", b"\x01"]))
     assert len({ordered_root([b"x"] * count) for count in range(300)}) == 300
-
-
-# Malformed input
-
-
-@pytest.mark.parametrize(
-    "quantity", ["0x", "0x00", "0x01", "0X1", "-0x1", "+0x1", "1", 1, "0x1 ", "0xg", "", None, True]
-)
-def test_quantities_are_strict(quantity: object) -> None:
-    obj = block_json(small_block())
-    with pytest.raises(MalformedData, match="gasUsed"):
-        block_from_json({**obj, "gasUsed": quantity}, None)
-
-
-def test_quantities_have_bounds() -> None:
-    assert fields.QUANTITY.from_json("0x" + "F" * 64, "it") == 2**256 - 1
-    for wrong in ("0x1" + "0" * 64, "0x" + "f" * 100_000):
-        with pytest.raises(MalformedData, match="it"):
-            fields.QUANTITY.from_json(wrong, "it")
-    with pytest.raises(MalformedData, match="2\\^63"):
-        fields.COUNT.from_json(hex(2**63), "it")
-
-
-def without(value: Json, name: str) -> Json:
-    return {key: each for key, each in value.items() if key != name}
-
-
-def test_missing_and_malformed_fields_are_named() -> None:
-    block = small_block()
-    obj, receipts = block_json(block), receipts_json(block)
-    txs = obj["transactions"]
-    for name in ("hash", "uncles", "transactions", "miner", "number", "blobGasUsed", "parentBeaconBlockRoot"):
-        with pytest.raises(MalformedData, match=name):
-            block_from_json(without(obj, name), None)
-    for name in ("hash", "from", "blockHash", "nonce", "to", "maxFeePerGas", "accessList", "r", "input"):
-        with pytest.raises(MalformedData, match=f"4.*{name}"):
-            block_from_json({**obj, "transactions": [*txs[:4], without(txs[4], name)]}, None)
-    for name in ("status", "logs", "logsBloom", "cumulativeGasUsed", "gasUsed", "to", "transactionHash"):
-        with pytest.raises(MalformedData, match=f"1.*{name}"):
-            block_from_json(obj, [receipts[0], without(receipts[1], name)])
-    log = receipts[3]["logs"][0]
-    for broken, says in (
-        (without(log, "logIndex"), "logIndex"),
-        ({**log, "topics": ["0x" + "00" * 32] * 5}, "topics"),
-        ({**log, "topics": ["0x" + "00" * 31]}, "topics"),
-        ({**log, "removed": 0}, "removed"),
-        ({**log, "data": "0x0"}, "data"),
-        ({**log, "address": None}, "address"),
-    ):
-        with pytest.raises(MalformedData, match=says):
-            block_from_json(obj, [{**receipts[3], "logs": [broken]}])
-
-
-def test_other_malformed_blocks() -> None:
-    obj = block_json(small_block())
-    receipts = receipts_json(small_block())
-    for transactions, says in (
-        ([obj["transactions"][0]["hash"]], "a hash stands"),
-        ([{**obj["transactions"][0], "type": "0x7e"}], "0x7e"),
-        ([None], "object"),
-        ({}, "list"),
-    ):
-        with pytest.raises(MalformedData, match=says):
-            block_from_json({**obj, "transactions": transactions}, None)
-    others: tuple[object, ...] = (None, [], "0x")
-    for wrong in others:
-        with pytest.raises(MalformedData, match="block"):
-            block_from_json(wrong, None)
-    with pytest.raises(MalformedData, match="both"):
-        block_from_json(obj, [{**receipts[0], "root": "0x" + "00" * 32}])
-    with pytest.raises(MalformedData, match="'hash' stands twice"):
-        fields.parse_json('{"hash": "0x1", "hash": "0x2"}')
-    with pytest.raises(MalformedData, match="no JSON"):
-        fields.parse_json("[" * 100_000)
-
-
-def test_pre_byzantium_receipts_have_a_root() -> None:
-    block = small_block()
-    rooted = tuple(replace(each, status=None, root=bytes([row]) * 32) for row, each in enumerate(block.receipts or ()))
-    old = sealed(bare_header(), block.transactions, rooted)
-    verify_block(block_from_json(block_json(old), receipts_json(old)), 1)
-    verify_block(block_from_bytes(old.block_bytes, old.receipt_bytes), 1)
-    assert block_from_bytes(old.block_bytes, old.receipt_bytes) == old
-
-
-def test_rlp_cut_or_changed_anywhere_is_refused() -> None:
-    block = small_block()
-    raw, receipts = block.block_bytes, block.receipt_bytes
-    assert block_from_bytes(raw, receipts) == block
-    for end in range(len(raw)):
-        with pytest.raises(MalformedData):
-            block_from_bytes(raw[:end], None)
-    with pytest.raises(MalformedData):
-        block_from_bytes(raw + b"\0", None)
-    began = time.monotonic()
-    for at in range(0, len(raw), 3):
-        changed = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
-        with pytest.raises((MalformedData, IntegrityError)):
-            # RLP states no hash of the block: who asked for one compares it
-            verify_block(replace(block_from_bytes(changed, None), hash=block.hash))
-    for at in range(0, len(receipts), 7):
-        changed = receipts[:at] + bytes([receipts[at] ^ 1]) + receipts[at + 1 :]
-        with pytest.raises((MalformedData, IntegrityError)):
-            verify_block(block_from_bytes(raw, changed))
-    assert time.monotonic() - began < 60
-
-
-@pytest.mark.parametrize(
-    ("raw", "says"),
-    [
-        (b"", "no canonical RLP|no bytes"),
-        (b"\x00", "byte 0x0"),
-        (b"\x7e\xc0", "0x7e"),
-        (b"\x02\xc0", "0 items"),
-        (b"\x02" + b"\xc1" * 5000, "RLP|items"),
-        (b"\xc0", "0 items"),
-        (b"\xf8\x01\x00", "RLP"),
-        (b"\xb8", "no canonical RLP|known"),
-    ],
-)
-def test_malformed_transactions(raw: bytes, says: str) -> None:
-    with pytest.raises(MalformedData, match=says):
-        transaction_from_raw(raw)
-
-
-def test_numbers_in_rlp_have_no_leading_zero() -> None:
-    items: Any = rlp.decode(raw_transactions()[1])
-    with pytest.raises(MalformedData, match="leading zero"):
-        transaction_from_raw(encode_raw([b"\0\1", *items[1:]]))
-    with pytest.raises(MalformedData, match="value"):
-        transaction_from_raw(encode_raw([*items[:4], b"\1" * 33, *items[5:]]))
-    header = list(rlp.decode(bare_header_bytes()))
-    for count in (14, 18, 19, 22):
-        with pytest.raises(MalformedData, match="header"):
-            Header.from_rlp(encode_raw((header * 2)[:count]))
-
-
-def bare_header_bytes() -> bytes:
-    block: Block = small_block()
-    return block.header.encode()
