@@ -28,7 +28,7 @@ serve: setup
 setup: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headwater needs Python 3.11 or newer")'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Headwater needs Python 3.11, 3.12 or 3.13")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing locked dependencies into .venv (once)"
 	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements.lock

@@ -1,9 +1,10 @@
-"""headwater ingest ethereum: from files or dumps into a dataset."""
+"""headwater ingest ethereum: from files, dumps or a node into a dataset."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -13,11 +14,15 @@ from api.cli.output import Format, LoadProgress
 from api.instance import session
 from chain.ethereum.etl import EtlFolder
 from chain.ethereum.files import EthereumFiles
-from chain.ethereum.load import DATASET, EthereumReport, load_chain, load_extract
+from chain.ethereum.load import DATASET, EthereumReport, PartSource, load_chain, load_extract
 from chain.ethereum.movements import MAIN_CHAIN
+
+if TYPE_CHECKING:
+    from chain.ethereum.node import EthereumNode
 
 
 def ethereum(
+    rpc: Annotated[str | None, typer.Option(help="A node: http://host:port")] = None,
     etl: Annotated[Path | None, typer.Option(help="A folder of ethereum-etl tables, CSV or JSON lines")] = None,
     json: Annotated[list[Path] | None, typer.Option(help="Blocks as a node answers them, and receipts")] = None,
     rlp: Annotated[list[Path] | None, typer.Option(help="Blocks as the hex of header, body and receipts")] = None,
@@ -31,28 +36,36 @@ def ethereum(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Load Ethereum blocks and movements. Exit code 3 where some rows were rejected, to a file that is named."""
-    given = [name for name, value in (("--etl", etl), ("--json", json), ("--rlp", rlp)) if value]
+    given = [name for name, value in (("--rpc", rpc), ("--etl", etl), ("--json", json), ("--rlp", rlp)) if value]
     if len(given) != 1:
-        raise typer.BadParameter(f"give one of --etl, --json, --rlp (got {', '.join(given) or 'none'})")
-    if more and etl is not None:
+        raise typer.BadParameter(f"give one of --rpc, --etl, --json, --rlp (got {', '.join(given) or 'none'})")
+    if more and not (json or rlp):
         raise typer.BadParameter("further files go with --json or --rlp")
     full = dataset in (None, DATASET)
     if full and etl is not None:
         raise typer.BadParameter("tables prove no chain: name an extract with --dataset")
     if not full and (from_height is not None or to_height is not None):
         raise typer.BadParameter("--from and --to go with the full dataset; an extract takes all that it is given")
+    if not full and rpc is not None:
+        raise typer.BadParameter("a node fills the full dataset: leave --dataset out")
     chosen = settings()
 
     async def work() -> EthereumReport:
         files = [*(json or rlp or []), *(more or [])]
-        source = EtlFolder(etl, chain_id) if etl is not None else EthereumFiles(files, chain_id, rlp=bool(rlp))
+        source: EthereumNode | EtlFolder | EthereumFiles
+        if rpc is not None:
+            from chain.ethereum.node import EthereumNode  # noqa: PLC0415 (web3 takes most of a second to import)
+
+            source = await asyncio.to_thread(EthereumNode, rpc)
+        else:
+            source = EtlFolder(etl, chain_id) if etl is not None else EthereumFiles(files, chain_id, rlp=bool(rlp))
         async with session(chosen) as (_, connection):
             with LoadProgress("transactions" if not full else "blocks") as progress:
-                if full and isinstance(source, EthereumFiles):
+                if not isinstance(source, EtlFolder) and full:
                     return await load_chain(
                         connection, source, anchor_height=from_height, last_height=to_height, progress=progress
                     )
                 assert dataset is not None, "refused above"
-                return await load_extract(connection, source, dataset, progress=progress)
+                return await load_extract(connection, cast(PartSource, source), dataset, progress=progress)
 
     print_report(chosen, run(work()), form)

@@ -34,32 +34,40 @@ UNCLE_PARTS = 8
 """An uncle k blocks deep gets (8 - k) eighths."""
 
 
-def batch_of(blocks: Sequence[Block], chain_id: int) -> EthereumBatch:
-    """Verified blocks in rising height as columns."""
+Internal = list[list[MovementFacts]]
+"""Internal transfers of each transaction of a block."""
+
+
+def batch_of(blocks: Sequence[Block], chain_id: int, traces: Sequence[Internal | None] | None = None) -> EthereumBatch:
+    """Verified blocks in rising height as columns; `traces`: of each block, None where its source had none."""
     builder = BatchBuilder(chain_id)
-    for block in blocks:
+    for place, block in enumerate(blocks):
+        internal = None if traces is None else traces[place]
         header = block.header
         parts = (
             Part.TRANSACTIONS if block.receipts is None else Part.TRANSACTIONS | Part.RECEIPTS | Part.LOGS | Part.TOKENS
         )
+        if internal is not None:
+            parts |= Part.TRACES
         builder.add_block(
             BlockFacts(
                 header.number, block.hash, header.parent_hash, header.time, header.miner, Proof.BYTES, parts,
                 block.block_bytes, block.receipt_bytes,
             )
         )  # fmt: skip
-        _add_transactions(builder, block)
+        _add_transactions(builder, block, internal)
         builder.add_block_movements(_of_block(block, chain_id))
     return builder.build()
 
 
-def _add_transactions(builder: BatchBuilder, block: Block) -> None:
+def _add_transactions(builder: BatchBuilder, block: Block, internal: Internal | None) -> None:
     gas = logs = 0
     for index, tx in enumerate(block.transactions):
         receipt = None if block.receipts is None else block.receipts[index]
         used = None if receipt is None else receipt.cumulative_gas - gas
         facts, burned = _facts(block, index, tx, receipt, used)
-        builder.add_transaction(facts, _of_transaction(block, facts, receipt, burned, logs))
+        inner = [] if internal is None else internal[index]
+        builder.add_transaction(facts, _of_transaction(block, facts, receipt, burned, logs, inner))
         if receipt is not None:
             gas, logs = receipt.cumulative_gas, logs + len(receipt.logs)
 
@@ -84,7 +92,12 @@ def _facts(
 
 
 def _of_transaction(
-    block: Block, facts: TransactionFacts, receipt: Receipt | None, burned: int, first_log: int
+    block: Block,
+    facts: TransactionFacts,
+    receipt: Receipt | None,
+    burned: int,
+    first_log: int,
+    internal: list[MovementFacts],
 ) -> Iterator[MovementFacts]:
     if facts.fee is not None:
         if burned:
@@ -97,6 +110,7 @@ def _of_transaction(
     if facts.value:
         basis = Basis.ASSUMED if facts.status == Status.UNKNOWN else Basis.PROVED
         yield MovementFacts(Movement.VALUE, basis, facts.sender, facts.to or facts.created, facts.value)
+    yield from internal
     for place, log in enumerate(() if receipt is None else receipt.logs):
         yield from log_movements(log.address, log.topics, log.data, first_log + place, Basis.PROVED)
 
