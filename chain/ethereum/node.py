@@ -41,6 +41,8 @@ WORKERS = 4
 
 BATCH_BLOCKS = 32
 
+BLOB_TYPE = "0x3"
+
 NOT_THERE = (-32601, -32600, -32004)
 """Method not found, invalid request, method not supported (EIP-1474)."""
 
@@ -88,6 +90,8 @@ class EthereumNode:
 
     def _block(self, height: int) -> tuple[Block, list[list[MovementFacts]] | None]:
         body = self._there("eth_getBlockByNumber", hex(height), True)
+        if isinstance(body, dict):
+            body.pop("size", None)  # nothing commits to it, and anvil does not count the list of withdrawals
         try:
             block = block_from_json(body, self._receipts(body))
         except MalformedData as error:
@@ -99,12 +103,18 @@ class EthereumNode:
 
     def _receipts(self, body: Any) -> list[Any]:
         """Receipts of the very block, by its hash: another one of the same height may have come meanwhile."""
+        found: list[Any] | None = None
         if self._whole_receipts:
             try:
-                return cast(list[Any], self._there("eth_getBlockReceipts", body.get("hash")))
+                found = cast(list[Any], self._there("eth_getBlockReceipts", body.get("hash")))
             except _Missing:
                 self._whole_receipts = False
-        return [self._there("eth_getTransactionReceipt", tx["hash"]) for tx in body.get("transactions", [])]
+        if found is None:
+            found = [self._there("eth_getTransactionReceipt", tx["hash"]) for tx in body.get("transactions", [])]
+        for receipt in found:
+            if isinstance(receipt, dict):
+                _drop_additions(receipt)
+        return found
 
     def _traces(self, block: Block) -> list[list[MovementFacts]] | None:
         """Internal transfers of each transaction; None where the node has no traces."""
@@ -154,6 +164,15 @@ class EthereumNode:
         if code in NOT_THERE:
             raise _Missing(f"{self._name} has no {method}: {message}")
         raise NodeError(f"{self._name}: {method}: {message}")
+
+
+def _drop_additions(receipt: dict[str, Any]) -> None:
+    """Leave out what anvil states beyond the specification of a receipt: a time as a number, blob gas of no blob."""
+    if isinstance(receipt.get("blockTimestamp"), int):
+        del receipt["blockTimestamp"]
+    if receipt.get("type") != BLOB_TYPE:
+        for name in ("blobGasPrice", "blobGasUsed"):
+            receipt.pop(name, None)
 
 
 def _quantity(value: object, name: str) -> int:
