@@ -14,6 +14,7 @@ import numpy as np
 
 from api import clusterings
 from api.answers.text import bitcoin
+from api.demo_ethereum import FOLDERS, real_sales
 from api.instance import Instance, session
 from chain.bitcoin import address as codec
 from chain.bitcoin.etl import EtlFiles
@@ -83,6 +84,8 @@ async def demo(settings: Settings, say: Say) -> None:
         await _sample(instance, connection, sample, say)
         if settings.data is not None and (settings.data / "bitcoin").is_dir():
             await _real(instance, connection, settings.data / "bitcoin", say)
+            if all((settings.data / "ethereum" / name).is_dir() for name in FOLDERS):
+                await real_sales(connection, settings.data / "ethereum", say)
         else:
             say("")
             say("Real data      none: set HEADWATER_DATA to a folder that has bitcoin/ to run the same job on it")
