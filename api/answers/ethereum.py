@@ -105,7 +105,7 @@ async def address_body(
 async def balances_body(connection: Connection, written: str, height: int | None = None) -> BalancesBody:
     """What an address holds as of a height, in every dataset that knows it."""
     key = codec.decode(written)
-    check_height(height)
+    check_height(height, "height")
     asked: list[Asked] = []
     answers: list[BalancesAnswer] = []
     for each in await open_datasets(connection):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from api.answers.finding_shapes import (
     TierRow,
     TokenSaleFinding,
 )
+from api.answers.opening import LOADED
+from api.answers.view import InvalidParameter
 from api.detections import TOKEN_SALES
 from chain import uint256
 from chain.ethereum import address as codec
@@ -33,6 +36,9 @@ from clustering.detect.proceeds import Flow
 from clustering.detect.token_sale import Rejected, Tier, TokenSale, overlap
 from clustering.ethereum.ledger import ETHER as ETHER_ID
 from clustering.ethereum.ledger import EthereumLedger
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+"""As the table of datasets has it."""
 
 LISTED = 100
 """Rows of each list that a finding shows, the largest first; `--out` has all purchases."""
@@ -221,7 +227,12 @@ def _rejected(names: Names, form: Rejected) -> RejectedForm:
 async def findings_body(
     connection: Connection, chain: str | None, dataset: str | None, detector: str | None
 ) -> FindingsBody:
-    """What detectors found in their last run on each dataset."""
+    """What detectors found in their last run on each dataset. InvalidParameter where one of these cannot be."""
+    for parameter, value, allowed in (("chain", chain, LOADED), ("detector", detector, (TOKEN_SALES,))):
+        if value is not None and value not in allowed:
+            raise InvalidParameter(parameter, f"there is no such {parameter}; there are: {', '.join(allowed)}")
+    if dataset is not None and not _NAME.fullmatch(dataset):
+        raise InvalidParameter("dataset", "a dataset's name has lower-case letters, digits, - and _")
     rows = await connection.fetch(queries("ethereum")["findings"], chain, dataset, detector)
     answers: dict[tuple[str, str], Any] = {}
     for row in rows:

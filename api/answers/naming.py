@@ -49,10 +49,10 @@ def check_level(level: str | None) -> None:
         raise InvalidParameter("level", f"there is no such level; {LEVEL} is the only one so far")
 
 
-def check_height(height: int | None) -> None:
-    """InvalidParameter where no block can have that height."""
+def check_height(height: int | None, name: str = "as_of") -> None:
+    """InvalidParameter, of the parameter's name, where no block can have that height."""
     if height is not None and not 0 <= height <= MAX_HEIGHT:
-        raise InvalidParameter("as_of", f"a height is between 0 and {MAX_HEIGHT}")
+        raise InvalidParameter(name, f"a height is between 0 and {MAX_HEIGHT}")
 
 
 def name_address(views: Sequence[DatasetView], text: str, height: int | None = None) -> Named:

@@ -54,7 +54,9 @@ class RunExpired(HeadwaterError):
 
 
 def check_chain(chain: str) -> None:
-    """NotFound where there is no such chain."""
+    """NotFound where there is no such chain, or none that is clustered."""
+    if chain not in CHAINS and chain in LOADED:
+        raise NotFound(f"no rule joins addresses of {chain} at L0: it has no clusters (docs/methods.md)")
     if chain not in CHAINS:
         raise NotFound(f"there is no such chain here; {', '.join(CHAINS)} is")
 

@@ -108,8 +108,8 @@ def sale_lines(found: TokenSaleFinding) -> Iterator[str]:
         without = found["purchases"] - found["purchases_with_traces"]
         yield f"  not covered where the money of {counted(without, 'purchase')} went: their blocks have no traces"
     share = found["concentration"]
-    percent = share["top_share_ppm"] / 10_000
-    yield f"  shares     {percent:.2f} % of the tokens to the {share['top_buyers']} largest buyers"
+    percent, rest = divmod(share["top_share_ppm"], 10_000)
+    yield f"  shares     {percent}.{rest // 100:02d} % of the tokens to the {share['top_buyers']} largest buyers"
     for agent in found["agents"][:SHOWN]:
         bought = counted(agent["purchases"], "purchase")
         yield f"  agent      {agent['payer']} paid for {agent['beneficiaries']:,} others in {bought}"

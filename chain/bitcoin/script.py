@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit
 
 from chain.bitcoin.hashes import DIGEST_SIZE, HASH160_SIZE, hash160, hash160_digest, sha256
-from chain.model import AddressKind, OutputType
+from chain.model import UNKNOWN, AddressKind, OutputType
 
 if TYPE_CHECKING:
     from chain.model import U8
@@ -56,7 +56,8 @@ def classify(script: bytes) -> tuple[OutputType, bytes]:
     if len(script) == 23 and script[:2] == b"\xa9\x14" and script[22] == OP_EQUAL:
         return OutputType.P2SH, bytes([AddressKind.SCRIPT_HASH]) + script[2:22]
     if MIN_PROGRAM + 2 <= len(script) <= MAX_PROGRAM + 2 and script[1] == len(script) - 2:
-        version = script[0] - OP_1 + 1 if script[0] else 0
+        # OP_RESERVED stands just below OP_1 and pushes no version
+        version = 0 if script[0] == 0 else script[0] - OP_1 + 1 if script[0] >= OP_1 else UNKNOWN
         if 0 <= version <= 16:
             return _classify_program(version, script[2:])
     if script[:1] == bytes([OP_RETURN]):

@@ -37,7 +37,7 @@ networks = st.sampled_from(list(NETWORKS.values()))
 
 @st.composite
 def keys(draw: st.DrawFn) -> bytes:
-    kind = draw(st.sampled_from(list(AddressKind)))
+    kind = draw(st.sampled_from([*PAYLOAD_SIZES, AddressKind.WITNESS_UNKNOWN]))
     if kind == AddressKind.WITNESS_UNKNOWN:
         version, program = draw(st.integers(1, 16)), draw(st.binary(min_size=2, max_size=40))
         is_taproot = version == 1 and len(program) == 32
