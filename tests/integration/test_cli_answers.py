@@ -182,7 +182,7 @@ def test_a_height_that_a_dataset_does_not_reach_is_not_covered(types: Types, loa
         (("cluster", "show", NEVER, "--chain", "eth"), 2, "does not begin with 0x"),
         (("cluster", "explain", NEVER, NEVER, "--chain", "eth"), 1, "no rule joins addresses of eth"),
         (("cluster", "show", "0x" + "11" * 20), 1, "nothing of chain eth is loaded yet"),
-        (("tx", "show", "eth", "0x11"), 1, "nothing of chain eth is loaded yet"),
+        (("tx", "show", "eth", "0x11"), 2, "64 hex digits"),
         (("cluster", "show", NEVER, "--dataset", "none"), 1, "no such dataset"),
         (("tx", "show", "btc", "xyz"), 2, "64 hex digits"),
         (("tx", "show", "btc", "00" * 32), 1, "no such transaction"),
