@@ -42,6 +42,18 @@ most some 60 % a year, 0.17 % a day; The DAO stepped by 3 to 5 % a day [W]."""
 SELL_BACK_PERCENT = 5
 """Holders' sales back to the contract, per purchases, above which it is a market or a redeemable claim [W]."""
 
+ROUND_DIGITS = 6
+ROUND_TOLERANCE = 1e-9
+"""A price that somebody set has at most so many digits, as tokens per unit or as units per token (The DAO: 1.05 to
+1.5); a share of a vault has more. One in 250 unround prices passes by chance [W]."""
+
+PARITY_POWERS = (0, 2, -2, 10, -10, 12, -12)
+"""Differences of the usual numbers of decimals (6, 8, 18): at these powers of ten a token paid with another is one for
+one [W]. For ether 0 alone: 100 base units a wei were Bancor's price."""
+
+FEE_PERCENT = 90
+"""Purchases of one amount, from which on it may be a fee for a claim instead of a price [W]."""
+
 LAUNCHPAD_TOKENS = 3
 """Tokens that one contract sells to many buyers each before it is a launchpad and no issuer's [W]."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chain.model import I64, Array
+from chain.model import I64, Array, Bool
 from clustering.detect import parameters as p
 from clustering.detect.legs import Purchases, as_float
 
@@ -21,6 +21,8 @@ class Prices:
     """[N] Tier of each purchase, numbered by first appearance; `NO_TIER` where it is at no repeated price."""
     rates: Array
     """[tiers] Token base units per base unit paid; for comparison, not for money."""
+    slack: Array
+    """[tiers] What rounding to base units may take from each rate, relative."""
 
     @property
     def covered_percent(self) -> int:
@@ -44,7 +46,7 @@ def find_prices(bought: Purchases) -> Prices:
             break
         tier[same] = len(modes)
         modes.append(mode)
-    return _numbered(tier, np.array(modes))
+    return _numbered(tier, np.array(modes), got)
 
 
 def _mode(rate: Array) -> float:
@@ -55,34 +57,56 @@ def _mode(rate: Array) -> float:
     return float(np.median(ordered[at : int(last[at])]))
 
 
-def _numbered(tier: I64, modes: Array) -> Prices:
+def _numbered(tier: I64, modes: Array, got: Array) -> Prices:
     used, first = np.unique(tier, return_index=True)
     order = used[np.argsort(first)]
     order = order[order != NO_TIER]
     number = np.full(len(modes) + 1, NO_TIER, np.int64)
     number[order] = np.arange(len(order))
-    return Prices(number[tier], modes[order])
+    typical = np.array([np.median(got[tier == mode]) for mode in order.tolist()])
+    return Prices(number[tier], modes[order], p.UNIT_TOLERANCE / np.maximum(typical, 1))
 
 
-def flaw(prices: Prices) -> str | None:
+def flaw(prices: Prices, in_ether: bool) -> str | None:
     """Why prices are not those of a sale; None where they are."""
     if prices.covered_percent < p.TIERED_PERCENT:
         return "pool: no few prices cover its trades"
     sizes = np.bincount(prices.tier[prices.tier != NO_TIER], minlength=len(prices.rates))
     top = int(np.sort(sizes)[::-1][: p.FEW_TIERS].sum())
     few = top * 100 >= p.TIERED_PERCENT * len(prices.tier)
-    if few and len(prices.rates) and abs(prices.rates[np.argmax(sizes)] - 1) < p.RATE_TOLERANCE:
-        alone = int(sizes.max()) * 100 >= p.TIERED_PERCENT * len(prices.tier)
-        if alone:
-            return "parity: one base unit for one, as wrapping and staking give"
-    if few and len(prices.rates) <= p.FEW_TIERS:
-        return None
-    against = _against_order(prices)
-    if not few and against * 100 > p.AGAINST_ORDER_PERCENT * len(prices.tier):
+    alone = int(sizes.max()) * 100 >= p.TIERED_PERCENT * len(prices.tier)
+    if alone and _is_parity(float(prices.rates[np.argmax(sizes)]), in_ether):
+        return "parity: one for one at a single price, as wrapping and staking give"
+    against = _against_order(prices) * 100 > p.AGAINST_ORDER_PERCENT * len(prices.tier)
+    if not few and against:
         return "pool: many prices that go up and down"
-    if against * 100 <= p.AGAINST_ORDER_PERCENT * len(prices.tier) and _median_step(prices.rates) < p.LEAST_STEP:
+    if not against and _median_step(prices.rates) < p.LEAST_STEP:
         return "redeemable claim: its price creeps as a yield accrues"
+    if few and 2 * int(sizes[_round(prices)].sum()) < int(sizes.sum()):
+        return "share: no round price, as that of a vault's or a staking share"
     return None
+
+
+def fee_flaw(bought: Purchases) -> str | None:
+    """Why one amount paid by almost all is no price: a fee for a claim is the same whatever is given."""
+    _, counts = np.unique(bought.paid, axis=0, return_counts=True)
+    if int(counts.max()) * 100 < p.FEE_PERCENT * len(bought):
+        return None
+    return "claim: almost all pay one amount, as a fee for a claim is"
+
+
+def _is_parity(rate: float, in_ether: bool) -> bool:
+    powers = (0,) if in_ether else p.PARITY_POWERS
+    return any(abs(rate / 10.0**power - 1) < p.RATE_TOLERANCE for power in powers)
+
+
+def _round(prices: Prices) -> Bool:
+    """Which rates, or their inverses, have few digits."""
+    found = np.zeros(len(prices.rates), np.bool_)
+    for rate in (prices.rates, 1 / prices.rates):
+        digits = rate * 10.0 ** (p.ROUND_DIGITS - 1 - np.floor(np.log10(rate)))
+        found |= np.abs(digits - np.rint(digits)) <= np.maximum(p.ROUND_TOLERANCE, prices.slack) * digits
+    return found
 
 
 def _against_order(prices: Prices) -> int:

@@ -33,7 +33,7 @@ class Proceeds:
     """Of one sale, per asset where amounts are."""
 
     collected: list[Flow]
-    """Recipients of the contract's outflow who bought nothing, the largest first."""
+    """Recipients who bought nothing of the contract's outflow, and of payments past it; the largest first."""
     refunded: list[Flow]
     """Buyers and payers whom the contract paid."""
     retained: dict[int, int]
@@ -53,7 +53,10 @@ def find_proceeds(ledger: EthereumLedger, contract: int, bought: Purchases) -> P
     inside = succeeded(ledger) & (when >= times.min()) & (when <= times.max() + p.PROCEEDS_SECONDS)
     inside &= np.isin(ledger.move_asset, assets) & (ledger.move_kind != Movement.FEE_PAID)
     inside &= (ledger.move_kind != Movement.FEE_BURNED) & (ledger.move_from != ledger.move_to)
-    out = np.flatnonzero(inside & (ledger.move_from == contract))
+    # a token that the caller gives straight to a treasury never enters the contract
+    straight = inside & (ledger.move_kind == Movement.TOKEN) & np.isin(ledger.move_tx, bought.tx)
+    straight &= (ledger.move_from == ledger.tx_from[tx]) & (ledger.move_to != contract)
+    out = np.flatnonzero(inside & (ledger.move_from == contract) | straight)
     people = np.unique(np.concatenate((bought.payer, bought.beneficiary)))
     back = np.isin(ledger.move_to[out], people)
     collected = _flows(ledger, out[~back])

@@ -20,9 +20,9 @@ from chain.model import I64, Array, Bool
 from clustering.detect import legs
 from clustering.detect import parameters as p
 from clustering.detect.legs import Payments, Purchases, TokenLegs
-from clustering.detect.prices import NO_TIER, Prices, find_prices, flaw
+from clustering.detect.prices import NO_TIER, Prices, fee_flaw, find_prices, flaw
 from clustering.detect.proceeds import Proceeds, find_proceeds
-from clustering.ethereum.ledger import EthereumLedger
+from clustering.ethereum.ledger import ETHER, NOBODY, EthereumLedger
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _judge(
     ledger: EthereumLedger, pays: Payments, transfers: TokenLegs, candidate: _Candidate, tokens: int
 ) -> TokenSale | str:
     """The sale, or why it is none; `tokens`: how many the contract gives to many buyers each."""
-    contract, token, bought = candidate.contract, candidate.token, candidate.bought
+    contract, bought = candidate.contract, candidate.bought
     if tokens >= p.LAUNCHPAD_TOKENS:
         return f"launchpad: the contract gives {tokens} tokens to many buyers each"
     times = ledger.tx_time[bought.tx]
@@ -167,21 +167,24 @@ def _judge(
     priced: dict[int, tuple[I64, Prices]] = {}
     for asset in np.unique(bought.asset).tolist():
         rows = np.flatnonzero(bought.asset == asset)
-        priced[asset] = rows, find_prices(bought.take(rows))
-        if len(rows) >= p.LEAST_BUYERS and (why := flaw(priced[asset][1])) is not None:
+        paid_so = bought.take(rows)
+        priced[asset] = rows, find_prices(paid_so)
+        why = flaw(priced[asset][1], asset == ETHER) or fee_flaw(paid_so)
+        if len(rows) >= p.LEAST_BUYERS and why is not None:
             return why
-    sell_backs = _sell_backs(ledger, transfers, contract, token, bought)
+    sell_backs = _sell_backs(ledger, transfers, candidate)
     if sell_backs * 100 > p.SELL_BACK_PERCENT * len(bought):
         return "market or redeemable claim: holders give the token back for the money while others buy"
     return _sale(ledger, candidate, priced, sell_backs)
 
 
-def _sell_backs(ledger: EthereumLedger, transfers: TokenLegs, contract: int, token: int, bought: Purchases) -> int:
+def _sell_backs(ledger: EthereumLedger, transfers: TokenLegs, candidate: _Candidate) -> int:
     """Transactions before the last purchase in which a holder gives the token to where it comes from and is paid.
 
-    Who is paid exactly what they paid is refunded.
+    Who is paid exactly what they paid is refunded. A pool behind a router is the supply: what it takes back counts.
     """
-    supply = np.array([contract, int(ledger.asset_contract[token]), ledger.zero_address], np.int64)
+    contract, token, bought = candidate.contract, candidate.token, candidate.bought
+    supply = candidate.supply[candidate.supply != NOBODY]
     given = (transfers.asset == token) & np.isin(transfers.target, supply) & ~np.isin(transfers.source, supply)
     given &= (transfers.tx < bought.tx[-1]) & ~np.isin(transfers.tx, bought.tx)
     txs, holders = transfers.tx[given], transfers.source[given]

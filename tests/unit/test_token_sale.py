@@ -269,3 +269,71 @@ def test_pairing_of_payments_and_legs_equals_a_plain_loop(rows: list[tuple[int, 
     )
     assert list(got) == due
     assert found.paid.tolist() == [pay.value[number].tolist() for number, *_ in due]
+
+
+def test_a_pool_of_one_price_behind_a_router_takes_back() -> None:
+    ledger = Ledger(tokens=(TOKEN, 5))
+    for number, buyer in enumerate(BUYERS):
+        paid = (1 + number % 7) * 10**6
+        ledger.add(
+            number, buyer, ROUTER, gives(buyer, SALE, paid, asset=2), gives(SALE, buyer, paid * 4 * 10**12)
+        )  # fmt: skip
+        if number % 3 == 0:
+            ledger.add(
+                number + 0.5, buyer, ROUTER, gives(buyer, SALE, 10**18), gives(SALE, buyer, 249_000, asset=2)
+            )  # fmt: skip
+    assert _reason(ledger).startswith("market or redeemable claim")
+
+
+def test_where_a_stablecoin_that_goes_past_the_contract_went() -> None:
+    ledger = Ledger(tokens=(TOKEN, 5))
+    for number, buyer in enumerate(BUYERS):
+        paid = (1 + number % 7) * 10**6
+        ledger.add(number / 10, buyer, SALE, gives(buyer, TREASURY, paid, asset=2), gives(SALE, buyer, paid * 40))
+    sale = _only(ledger)
+    (flow,) = sale.proceeds.collected
+    assert (flow.address, flow.asset, flow.amount) == (TREASURY, 2, sale.gross[2])
+
+
+@pytest.mark.parametrize("quantities", [1, 3])
+def test_a_fee_for_a_claim_is_no_price(quantities: int) -> None:
+    ledger = Ledger()
+    for number, buyer in enumerate(BUYERS):
+        ledger.add(
+            number / 10,
+            buyer,
+            SALE,
+            pays(buyer, SALE, ETHER // 100),
+            gives(SALE, buyer, (1 + number % quantities) * ETHER),
+        )
+    assert _reason(ledger).startswith("claim")
+
+
+@pytest.mark.parametrize(("step", "reason"), [(0, "share"), (1_500_000, "redeemable claim")])
+def test_a_vault_whose_price_moves_seldom_or_not_at_all(step: int, reason: str) -> None:
+    ledger = Ledger()
+    for number, buyer in enumerate(BUYERS):
+        paid = (1 + number % 7) * ETHER
+        share = 9_237_456_781 - step * (number // 15)
+        ledger.add(number / 3, buyer, SALE, pays(buyer, SALE, paid), gives(ZERO, buyer, paid * share // 10**10))
+    assert _reason(ledger).startswith(reason)
+
+
+def test_a_token_one_for_one_with_a_stablecoin_of_fewer_decimals() -> None:
+    ledger = Ledger(tokens=(TOKEN, 5))
+    for number, buyer in enumerate(BUYERS):
+        paid = (1 + number % 7) * 10**6
+        ledger.add(number / 10, buyer, SALE, gives(buyer, SALE, paid, asset=2), gives(ZERO, buyer, paid * 10**12))
+    assert _reason(ledger).startswith("parity")
+
+
+def test_a_sale_through_a_forwarding_proxy_counts_once() -> None:
+    ledger = Ledger()
+    for number, buyer in enumerate(BUYERS):
+        paid = (1 + number % 7) * ETHER
+        ledger.add(
+            number / 10, buyer, ROUTER, pays(buyer, ROUTER, paid), forwards(ROUTER, SALE, paid),
+            forwards(SALE, TREASURY, paid), gives(ZERO, buyer, 7 * paid),
+        )  # fmt: skip
+    sale = _only(ledger)
+    assert (sale.contract, sale.gross[0]) == (ROUTER, sum((1 + number % 7) * ETHER for number in range(60)))
