@@ -40,13 +40,31 @@ def find_prices(bought: Purchases) -> Prices:
         if len(rest) < p.LEAST_IN_TIER:
             break
         mode = _mode(rate[rest])
-        slack = np.maximum(p.UNIT_TOLERANCE, p.RATE_TOLERANCE * got[rest])
-        same = rest[np.abs(got[rest] - paid[rest] * mode) <= slack]
+        same = rest[_fits(paid[rest], got[rest], mode)]
         if len(same) < p.LEAST_IN_TIER:
             break
         tier[same] = len(modes)
         modes.append(mode)
-    return _numbered(tier, np.array(modes), got)
+    return _numbered(_settle(tier, paid, got, modes), np.array(modes), got)
+
+
+def _fits(paid: Array, got: Array, rate: float) -> Bool:
+    return np.asarray(np.abs(got - paid * rate) <= np.maximum(p.UNIT_TOLERANCE, p.RATE_TOLERANCE * got))
+
+
+def _settle(tier: I64, paid: Array, got: Array, modes: list[float]) -> I64:
+    """Tiers where a purchase of a few base units, which fits several prices, has that of the purchases before it."""
+    tiered = np.flatnonzero(tier != NO_TIER)
+    fits = np.stack([_fits(paid[tiered], got[tiered], mode) for mode in modes], axis=1) if modes else np.empty((0, 0))
+    sure = fits.sum(axis=1) == 1
+    if not len(tiered) or sure.all() or not sure.any():
+        return tier
+    before = np.maximum.accumulate(np.where(sure, np.arange(len(sure)), -1))
+    before[before < 0] = int(np.argmax(sure))
+    then = tier[tiered[before]]
+    moved = ~sure & fits[np.arange(len(sure)), then]
+    tier[tiered[moved]] = then[moved]
+    return tier
 
 
 def _mode(rate: Array) -> float:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import lzma
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -25,6 +28,7 @@ class Ledger:
 
     tokens: tuple[int, ...] = (1,)
     standard: Standard = Standard.ERC20
+    parts: Part = Part.TRACES
     txs: list[tuple[int, int, int, int]] = field(default_factory=list)
     moves: list[tuple[int, Move]] = field(default_factory=list)
 
@@ -46,7 +50,7 @@ class Ledger:
             tx_from=txs[:, 1].astype(np.int32),
             tx_to=txs[:, 2].astype(np.int32),
             tx_status=txs[:, 3].astype(np.uint8),
-            tx_parts=np.full(len(txs), Part.TRACES, np.uint8),
+            tx_parts=np.full(len(txs), self.parts, np.uint8),
             move_tx=rows[:, 0],
             move_kind=rows[:, 1].astype(np.uint8),
             move_asset=rows[:, 2].astype(np.int32),
@@ -69,3 +73,48 @@ def forwards(sender: int, to: int, value: int) -> Move:
 
 def gives(sender: int, to: int, value: int, asset: int = 1) -> Move:
     return (Movement.TOKEN, asset, sender, to, value)
+
+
+@dataclass
+class EtlLedger:
+    """What folders of ethereum-etl's columns hold, and the id of each address."""
+
+    ledger: EthereumLedger
+    ids: dict[str, int]
+
+
+def etl_ledger(*folders: Path, traces: bool = True) -> EtlLedger:
+    """The transactions and movements of the folders together; rows of negative amounts move nothing."""
+    ids = {"0x" + 40 * "0": ZERO}
+    tokens: dict[str, int] = {}
+    txs: dict[str, tuple[int, ...]] = {}
+    moves: list[tuple[str, Move]] = []
+    for folder in folders:
+        for row in _rows(folder / "transactions.csv.xz"):
+            sender, to = (ids.setdefault(row[name], len(ids)) for name in ("from_address", "to_address"))
+            time, height, index = (int(row[name]) for name in ("block_timestamp", "block_number", "transaction_index"))
+            txs[row["hash"]] = height, index, time, sender, to, int(row["receipt_status"] or Status.UNKNOWN)
+            if int(row["value"]):
+                moves.append((row["hash"], pays(sender, to, int(row["value"]))))
+        for row in _rows(folder / "traces.csv.xz") if traces and (folder / "traces.csv.xz").exists() else []:
+            if int(row["value"]):
+                sender, to = (ids.setdefault(row[name], len(ids)) for name in ("from_address", "to_address"))
+                moves.append((row["transaction_hash"], forwards(sender, to, int(row["value"]))))
+        for row in _rows(folder / "token_transfers.csv.xz"):
+            sender, to = (ids.setdefault(row[name], len(ids)) for name in ("from_address", "to_address"))
+            token = tokens.setdefault(row["token_address"], len(tokens) + 1)
+            if int(row["value"]) >= 0:
+                moves.append((row["transaction_hash"], gives(sender, to, int(row["value"]), token)))
+    contracts = tuple(ids.setdefault(token, len(ids)) for token in tokens)
+    made = Ledger(tokens=contracts, parts=Part.TRACES if traces else Part.TOKENS)
+    place = {}
+    for number, (name, (_, _, time, sender, to, status)) in enumerate(sorted(txs.items(), key=lambda tx: tx[1])):
+        place[name] = number
+        made.add(time / DAY, sender, to, status=Status(status))
+    made.moves = [(place[name], move) for name, move in moves]
+    return EtlLedger(made.build(), ids)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with lzma.open(path, "rt") as file:
+        return list(csv.DictReader(file))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -337,3 +338,13 @@ def test_a_sale_through_a_forwarding_proxy_counts_once() -> None:
         )  # fmt: skip
     sale = _only(ledger)
     assert (sale.contract, sale.gross[0]) == (ROUTER, sum((1 + number % 7) * ETHER for number in range(60)))
+
+
+def test_a_payment_of_few_base_units_does_not_begin_a_price() -> None:
+    ledger = _sale(lambda day: 20 - int(day), days=12)
+    first = list(BUYERS)[0]
+    ledger.add(2.1, first, SALE, pays(first, SALE, 1), gives(ZERO, first, 17))
+    tiers = _only(ledger).tiers
+    assert [(tier.got // ETHER) // (tier.paid // ETHER) for tier in tiers] == list(range(20, 8, -1))
+    assert [tier.first_time for tier in tiers] == sorted(tier.first_time for tier in tiers)
+    assert all(early.last_time < late.first_time for early, late in pairwise(tiers))
