@@ -140,13 +140,12 @@ def purchases(pays: Payments, legs: TokenLegs, pay: I64, leg: I64, supply: I64) 
     return Purchases(pays.tx[rows], pays.payer[rows], buyer[rows], pays.asset[rows], pays.value[rows], got)
 
 
-def contributions(
-    ledger: EthereumLedger, contract: int, token: int, supply: I64, first_tx: int, last_tx: int
-) -> tuple[int, int]:
-    """Transactions that call the contract and in which its supply gives the token, of nothing too; and to how many."""
+def contributions(ledger: EthereumLedger, contract: int, token: int, supply: I64, bought: Purchases) -> tuple[int, int]:
+    """Transactions that call the contract, or buy of it, and in which its supply gives the token, of nothing too; and
+    to how many."""
     good = succeeded(ledger) & (ledger.move_asset == token) & (ledger.move_kind == Movement.TOKEN)
     tx = np.where(good, ledger.move_tx, 0)
-    good &= (ledger.tx_to[tx] == contract) & (tx >= first_tx) & (tx <= last_tx)
+    good &= (tx >= bought.tx[0]) & (tx <= bought.tx[-1]) & ((ledger.tx_to[tx] == contract) | np.isin(tx, bought.tx))
     good &= np.isin(ledger.move_from, supply)
     outside = good & ~np.isin(ledger.move_to, supply)
     alone = good & ~np.isin(tx, tx[outside])

@@ -5,13 +5,13 @@ the beneficiary of the token leg (EVIDENCE 14).
 
 How it fails. Sales whose tokens are claimed later are no purchases here. A price that moves with each block (a Dutch
 auction) reads as a pool. A sale at a single price of one base unit for one cannot be told from wrapping and is
-rejected as `parity`. Purchases through wallets that are contracts are not counted, as the caller then calls the
-wallet. The sales of a launchpad are rejected together. What holders were promised is not on the chain.
+rejected as `parity`. Purchases through wallets that are contracts are seen with traces only, and only beside enough
+direct ones. The sales of a launchpad are rejected together. What holders were promised is not on the chain.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,9 +19,11 @@ from chain import uint256
 from chain.model import I64, Array, Bool
 from clustering.detect import legs
 from clustering.detect import parameters as p
+from clustering.detect.inflows import densest
 from clustering.detect.legs import Payments, Purchases, TokenLegs
 from clustering.detect.prices import NO_TIER, Prices, fee_flaw, find_prices, flaw
 from clustering.detect.proceeds import Proceeds, find_proceeds
+from clustering.detect.wallets import InnerPayments, inner_purchases, merged
 from clustering.ethereum.ledger import ETHER, NOBODY, EthereumLedger
 
 
@@ -56,8 +58,10 @@ class TokenSale:
     token: int
     """Asset id."""
     bought: Purchases
+    through_wallets: int
+    """Purchases that a contract paid for which the transaction's sender called: a wallet, a buyer of many."""
     contributions: int
-    """Calls in which the token was given, those of nothing too."""
+    """Transactions in which the token was given, those of nothing too."""
     contributors: int
     """Distinct beneficiaries of these."""
     gross: dict[int, int]
@@ -102,6 +106,8 @@ class _Candidate:
     supply: I64
     """Addresses that the token comes from."""
     bought: Purchases
+    inner: int
+    """Of these, payments by another contract than the caller's own."""
 
 
 def find_sales(ledger: EthereumLedger) -> tuple[list[TokenSale], list[Rejected]]:
@@ -118,9 +124,10 @@ def find_sales(ledger: EthereumLedger) -> tuple[list[TokenSale], list[Rejected]]
         if len(rows) >= p.LEAST_BUYERS:
             supply = legs.supply_of(ledger, transfers, leg[rows], contract, token)
             bought = legs.purchases(pays, transfers, pay[rows], leg[rows], supply)
-            bought = bought.take(_densest(ledger.tx_time[bought.tx], p.WINDOW_SECONDS))
+            bought = bought.take(densest(ledger.tx_time[bought.tx], p.WINDOW_SECONDS))
             if len(np.unique(bought.beneficiary)) >= p.LEAST_BUYERS:
-                candidates.append(_Candidate(contract, token, supply, bought))
+                candidates.append(_Candidate(contract, token, supply, bought, 0))
+    candidates = _with_wallets(ledger, transfers, candidates)
     candidates.sort(key=lambda each: (int(ledger.tx_time[each.bought.tx[0]]), each.contract, each.token))
     sales, rejected = [], []
     for each in candidates:
@@ -142,13 +149,16 @@ def overlap(sales: list[TokenSale]) -> I64:
     return both
 
 
-def _densest(times: I64, seconds: int) -> slice:
-    """The most rows, ascending in time, within so long; the earlier of equals."""
-    last = np.searchsorted(times, times + seconds, side="right")
-    if not len(last):
-        return slice(0)
-    first = int(np.argmax(last - np.arange(len(times))))
-    return slice(first, int(last[first]))
+def _with_wallets(ledger: EthereumLedger, transfers: TokenLegs, candidates: list[_Candidate]) -> list[_Candidate]:
+    """The candidates with what wallets that are contracts bought of them, but for what a router of the list sold."""
+    into = InnerPayments.of(ledger, np.array([each.contract for each in candidates], np.int64))
+    found = []
+    for each in candidates:
+        taken = np.concatenate([other.bought.tx for other in candidates if other.token == each.token])
+        more = inner_purchases(into, transfers, each.contract, each.token, each.supply, taken)
+        more = more.take((more.tx >= each.bought.tx[0]) & (more.tx <= each.bought.tx[-1]))
+        found.append(replace(each, bought=merged(each.bought, more), inner=len(more)) if len(more) else each)
+    return found
 
 
 def _judge(
@@ -162,7 +172,7 @@ def _judge(
     when = ledger.tx_time[pays.tx]
     paying = (pays.contract == contract) & (when >= times[0]) & (when <= times[-1])
     paying &= np.isin(pays.asset, bought.asset)
-    if len(bought) * 100 < p.LEAST_COVERED_PERCENT * int(np.count_nonzero(paying)):
+    if (len(bought) - candidate.inner) * 100 < p.LEAST_COVERED_PERCENT * int(np.count_nonzero(paying)):
         return "other business: most payments to the contract give no such token"
     priced: dict[int, tuple[I64, Prices]] = {}
     for asset in np.unique(bought.asset).tolist():
@@ -204,9 +214,7 @@ def _sale(
     ledger: EthereumLedger, candidate: _Candidate, priced: dict[int, tuple[I64, Prices]], sell_backs: int
 ) -> TokenSale:
     contract, token, bought = candidate.contract, candidate.token, candidate.bought
-    calls, contributors = legs.contributions(
-        ledger, contract, token, candidate.supply, int(bought.tx[0]), int(bought.tx[-1])
-    )
+    calls, contributors = legs.contributions(ledger, contract, token, candidate.supply, bought)
     times = ledger.tx_time[bought.tx]
     tiers = [
         tier
@@ -221,6 +229,7 @@ def _sale(
         contract=contract,
         token=token,
         bought=bought,
+        through_wallets=candidate.inner,
         contributions=calls,
         contributors=contributors,
         gross=_by_asset(bought, np.ones(len(bought), np.bool_)),

@@ -342,9 +342,50 @@ def test_a_sale_through_a_forwarding_proxy_counts_once() -> None:
 
 def test_a_payment_of_few_base_units_does_not_begin_a_price() -> None:
     ledger = _sale(lambda day: 20 - int(day), days=12)
-    first = list(BUYERS)[0]
+    first = next(iter(BUYERS))
     ledger.add(2.1, first, SALE, pays(first, SALE, 1), gives(ZERO, first, 17))
     tiers = _only(ledger).tiers
     assert [(tier.got // ETHER) // (tier.paid // ETHER) for tier in tiers] == list(range(20, 8, -1))
     assert [tier.first_time for tier in tiers] == sorted(tier.first_time for tier in tiers)
     assert all(early.last_time < late.first_time for early, late in pairwise(tiers))
+
+
+def test_wallets_that_are_contracts_and_one_that_buys_for_many() -> None:
+    ledger = _sale()
+    wallet, batch = 600, 601
+    ledger.add(
+        3, 599, wallet, forwards(wallet, SALE, 3 * ETHER), forwards(SALE, TREASURY, 3 * ETHER),
+        gives(ZERO, wallet, 300 * ETHER),
+    )  # fmt: skip
+    each = [(700 + number, (1 + number) * ETHER) for number in range(5)]
+    ledger.add(
+        4, 598, batch, *(forwards(batch, SALE, paid) for _, paid in each),
+        *(gives(ZERO, buyer, 100 * paid) for buyer, paid in each),
+    )  # fmt: skip
+    ledger.add(5, 598, batch, forwards(batch, SALE, ETHER), status=Status.FAILED)
+    sale = _only(ledger)
+    assert (len(sale.bought), sale.through_wallets, sale.contributions) == (66, 6, 62)
+    assert (sale.untiered, len(sale.tiers)) == (0, 1)
+    assert sale.gross[0] == sum((1 + number % 7) * ETHER for number in range(60)) + 18 * ETHER
+    (agent,) = sale.agents
+    assert (agent.payer, agent.beneficiaries, agent.paid) == (batch, 5, {0: 15 * ETHER})
+
+
+def test_several_payments_for_one_gift_are_one_purchase() -> None:
+    ledger = _sale()
+    ledger.add(4, 598, 601, forwards(601, SALE, ETHER), forwards(601, SALE, 2 * ETHER), gives(ZERO, 601, 300 * ETHER))
+    sale = _only(ledger)
+    assert (len(sale.bought), sale.untiered, sale.contributions) == (61, 0, 61)
+
+
+def test_a_router_s_customers_are_not_counted_twice() -> None:
+    ledger = _sale()
+    for number, buyer in enumerate(range(200, 260)):
+        paid = (1 + number % 7) * ETHER
+        ledger.add(
+            number / 10, buyer, ROUTER, pays(buyer, ROUTER, paid), forwards(ROUTER, SALE, paid),
+            gives(ZERO, buyer, 100 * paid),
+        )  # fmt: skip
+    sales, rejected = find_sales(ledger.build())
+    assert rejected == []
+    assert sorted((sale.contract, len(sale.bought)) for sale in sales) == [(SALE, 60), (ROUTER, 60)]
