@@ -48,8 +48,12 @@ class Collection:
     """From its first payment to the end of the dataset."""
     senders: I64
     """Distinct, ascending."""
-    paid: list[int]
-    """By each sender, exact."""
+    sender: I64
+    """[N] Place of each payment's sender in `senders`."""
+
+    def paid(self) -> list[int]:
+        """By each sender, exact."""
+        return uint256.sums_by(self.sender, self.inflow.value, len(self.senders))
 
 
 def collections(ledger: EthereumLedger, transfers: TokenLegs) -> Iterator[Collection]:
@@ -78,7 +82,7 @@ def _collection(ledger: EthereumLedger, address: int, asset: int, incoming: I64,
     outgoing = outgoing[ledger.move_tx[outgoing] >= ledger.move_tx[mine[0]]]
     return Collection(
         address, asset, _transfers(ledger, mine, ledger.move_from), _transfers(ledger, outgoing, ledger.move_to),
-        senders.astype(np.int64), uint256.sums_by(group.reshape(-1), ledger.move_value[mine], len(senders)),
+        senders.astype(np.int64), group.reshape(-1),
     )  # fmt: skip
 
 

@@ -131,13 +131,25 @@ def purchases(pays: Payments, legs: TokenLegs, pay: I64, leg: I64, supply: I64) 
     size = as_float(legs.value[leg])
     order = np.lexsort((leg, -size, payer_first, within, pay))
     chosen = order[np.unique(pay[order], return_index=True)[1]]
-    buyer = np.full(len(pays.tx), NOBODY, np.int64)
-    buyer[pay[chosen]] = legs.target[leg[chosen]]
-    mine = np.flatnonzero(legs.target[leg] == buyer[pay])
-    group = np.searchsorted(pay[chosen], pay[mine])
-    got = uint256.from_ints(uint256.sums_by(group, legs.value[leg[mine]], len(chosen)))
+    buyer = legs.target[leg[chosen]]
+    group = np.searchsorted(pay[chosen], pay)
+    mine = np.flatnonzero(legs.target[leg] == buyer[group])
+    got = sums(group[mine], legs.value[leg[mine]], len(chosen))
     rows = pay[chosen]
-    return Purchases(pays.tx[rows], pays.payer[rows], buyer[rows], pays.asset[rows], pays.value[rows], got)
+    return Purchases(pays.tx[rows], pays.payer[rows], buyer, pays.asset[rows], pays.value[rows], got)
+
+
+def sums(group: I64, limbs: U64, groups: int) -> U64:
+    """[groups, 4] sums of the rows of each group; most groups have one row, which is taken as it is."""
+    found = np.zeros((groups, uint256.LIMBS), np.uint64)
+    found[group] = limbs
+    counts = np.bincount(group, minlength=groups)
+    several = np.flatnonzero(counts > 1)
+    rows = np.flatnonzero(counts[group] > 1)
+    found[several] = uint256.from_ints(
+        uint256.sums_by(np.searchsorted(several, group[rows]), limbs[rows], len(several))
+    )
+    return found
 
 
 def contributions(ledger: EthereumLedger, contract: int, token: int, supply: I64, bought: Purchases) -> tuple[int, int]:

@@ -111,6 +111,8 @@ def find_presales(ledger: EthereumLedger) -> tuple[list[Presale], list[NoPresale
     by_target = transfers.target[order], order
     found: list[Presale | NoPresale | SuspectedCollection] = []
     for each in collections(ledger, transfers):
+        if _sent_on(each) * 100 > p.PRESALE_OUTFLOW_PERCENT * each.inflow.total:
+            continue
         judged = _judge(ledger, each, _distribution(ledger, transfers, by_target, each))
         if judged is not None:
             found.append(judged)
@@ -127,9 +129,7 @@ def _judge(
 ) -> Presale | NoPresale | SuspectedCollection | None:
     times = ledger.tx_time[found.inflow.tx]
     start, end, received = int(times[0]), int(times[-1]), found.inflow.total
-    sent_on = found.outflow.take(ledger.tx_time[found.outflow.tx] <= end).total
-    if sent_on * 100 > p.PRESALE_OUTFLOW_PERCENT * received:
-        return None
+    sent_on = _sent_on(found)
     address, asset, payments, senders = found.address, found.asset, len(found.inflow), len(found.senders)
     returned = found.outflow.take(np.isin(found.outflow.other, found.senders)).total
     if given is not None:
@@ -144,6 +144,11 @@ def _judge(
     if returned * 100 > p.PRESALE_RETURNED_PERCENT * received or percent < p.COLLECTION_ROUND_PERCENT:
         return None
     return SuspectedCollection(address, asset, payments, senders, start, end, received, sent_on, percent)
+
+
+def _sent_on(found: Collection) -> int:
+    """What left the address before its last payment came in."""
+    return found.outflow.take(found.outflow.tx <= found.inflow.tx[-1]).total
 
 
 def _tied(ledger: EthereumLedger, address: int, given: Distribution) -> bool:
@@ -180,7 +185,7 @@ def _distribution(
     best: Distribution | None = None
     for place in np.flatnonzero(served * 100 >= p.PRESALE_SERVED_PERCENT * len(found.senders)).tolist():
         mine = group == place
-        each = _measured(ledger, transfers, rows[mine], sender[mine], found.paid)
+        each = _measured(ledger, transfers, rows[mine], sender[mine], found.paid())
         if each.rank_ppm >= p.PRESALE_RANK_PPM and (best is None or _merit(each) > _merit(best)):
             best = each
     return best

@@ -11,6 +11,7 @@ direct ones. The sales of a launchpad are rejected together. What holders were p
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -129,10 +130,14 @@ def find_sales(ledger: EthereumLedger) -> tuple[list[TokenSale], list[Rejected]]
                 candidates.append(_Candidate(contract, token, supply, bought, 0))
     candidates = _with_wallets(ledger, transfers, candidates)
     candidates.sort(key=lambda each: (int(ledger.tx_time[each.bought.tx[0]]), each.contract, each.token))
+    tokens_of = Counter(each.contract for each in candidates)
+    by_contract = np.argsort(pays.contract, kind="stable")
+    contracts = pays.contract[by_contract]
     sales, rejected = [], []
     for each in candidates:
-        tokens = sum(1 for other in candidates if other.contract == each.contract)
-        sold = _judge(ledger, pays, transfers, each, tokens)
+        first, last = np.searchsorted(contracts, [each.contract, each.contract + 1])
+        mine = by_contract[first:last]
+        sold = _judge(ledger, pays, mine, transfers, each, tokens_of[each.contract])
         if isinstance(sold, TokenSale):
             sales.append(sold)
         else:
@@ -152,9 +157,12 @@ def overlap(sales: list[TokenSale]) -> I64:
 def _with_wallets(ledger: EthereumLedger, transfers: TokenLegs, candidates: list[_Candidate]) -> list[_Candidate]:
     """The candidates with what wallets that are contracts bought of them, but for what a router of the list sold."""
     into = InnerPayments.of(ledger, np.array([each.contract for each in candidates], np.int64))
+    taken_of: dict[int, list[I64]] = {}
+    for each in candidates:
+        taken_of.setdefault(each.token, []).append(each.bought.tx)
     found = []
     for each in candidates:
-        taken = np.concatenate([other.bought.tx for other in candidates if other.token == each.token])
+        taken = np.concatenate(taken_of[each.token])
         more = inner_purchases(into, transfers, each.contract, each.token, each.supply, taken)
         more = more.take((more.tx >= each.bought.tx[0]) & (more.tx <= each.bought.tx[-1]))
         found.append(replace(each, bought=merged(each.bought, more), inner=len(more)) if len(more) else each)
@@ -162,16 +170,15 @@ def _with_wallets(ledger: EthereumLedger, transfers: TokenLegs, candidates: list
 
 
 def _judge(
-    ledger: EthereumLedger, pays: Payments, transfers: TokenLegs, candidate: _Candidate, tokens: int
+    ledger: EthereumLedger, pays: Payments, mine: I64, transfers: TokenLegs, candidate: _Candidate, tokens: int
 ) -> TokenSale | str:
-    """The sale, or why it is none; `tokens`: how many the contract gives to many buyers each."""
-    contract, bought = candidate.contract, candidate.bought
+    """The sale, or why it is none; `mine`: payments to the contract; `tokens`: it gives so many to many buyers each."""
+    bought = candidate.bought
     if tokens >= p.LAUNCHPAD_TOKENS:
         return f"launchpad: the contract gives {tokens} tokens to many buyers each"
     times = ledger.tx_time[bought.tx]
-    when = ledger.tx_time[pays.tx]
-    paying = (pays.contract == contract) & (when >= times[0]) & (when <= times[-1])
-    paying &= np.isin(pays.asset, bought.asset)
+    when = ledger.tx_time[pays.tx[mine]]
+    paying = (when >= times[0]) & (when <= times[-1]) & np.isin(pays.asset[mine], bought.asset)
     if (len(bought) - candidate.inner) * 100 < p.LEAST_COVERED_PERCENT * int(np.count_nonzero(paying)):
         return "other business: most payments to the contract give no such token"
     priced: dict[int, tuple[I64, Prices]] = {}

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chain import uint256
 from chain.ethereum.model import Movement
 from chain.model import I64, Array
-from chain.uint256 import U64
-from clustering.detect.legs import Payments, Purchases, TokenLegs, offers, positive, purchases, succeeded
+from chain.uint256 import LIMBS, U64
+from clustering.detect.legs import Payments, Purchases, TokenLegs, offers, positive, purchases, succeeded, sums
 from clustering.ethereum.ledger import NOBODY, EthereumLedger
+
+_EMPTY = np.empty(0, np.int64)
+_NONE = Purchases(*(_EMPTY,) * 4, *(np.empty((0, LIMBS), np.uint64),) * 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,13 @@ def inner_purchases(
     """What was bought of `contract` by inner payments, but in the transactions `taken`; in order of time."""
     first, last = np.searchsorted(into.contract, contract), np.searchsorted(into.contract, contract, side="right")
     mine = into.take(slice(int(first), int(last)))
+    if not len(mine.tx):
+        return _NONE
     # what comes from the supply itself (a forwarder of the sale) is no purchase
     mine = mine.take(~np.isin(mine.tx, taken) & ~np.isin(mine.payer, supply))
-    given = (transfers.asset == token) & np.isin(transfers.tx, mine.tx)
-    given &= np.isin(transfers.source, supply) & ~np.isin(transfers.target, supply)
-    leg = np.flatnonzero(given)
+    leg = _legs_of(transfers, np.unique(mine.tx))
+    leg = leg[(transfers.asset[leg] == token) & np.isin(transfers.source[leg], supply)]
+    leg = leg[~np.isin(transfers.target[leg], supply)]
     mine = mine.take(np.isin(mine.tx, transfers.tx[leg]))
     txs, payments = np.unique(mine.tx, return_counts=True)
     gifts = np.unique(transfers.tx[leg], return_counts=True)[1]
@@ -66,6 +70,14 @@ def inner_purchases(
     one_by_one = Purchases(rows.tx, rows.payer, transfers.target[legs], rows.asset, rows.value, transfers.value[legs])
     rest = mine.take(~np.isin(mine.tx, paired))
     return merged(one_by_one, _as_one(rest, transfers, leg[~np.isin(transfers.tx[leg], paired)], supply))
+
+
+def _legs_of(transfers: TokenLegs, txs: I64) -> I64:
+    """Rows of the token legs of some transactions, ascending."""
+    first, last = np.searchsorted(transfers.tx, txs), np.searchsorted(transfers.tx, txs, side="right")
+    count = last - first
+    rows: I64 = np.repeat(first - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
+    return rows
 
 
 def merged(first: Purchases, second: Purchases) -> Purchases:
@@ -82,7 +94,7 @@ def merged(first: Purchases, second: Purchases) -> Purchases:
 def _as_one(into: InnerPayments, transfers: TokenLegs, leg: I64, supply: I64) -> Purchases:
     """One purchase a transaction, of all its payments, by the first payer."""
     txs, first, group = np.unique(into.tx, return_index=True, return_inverse=True)
-    paid = uint256.from_ints(uint256.sums_by(group.reshape(-1), into.value, len(txs)))
+    paid = sums(group.reshape(-1), into.value, len(txs))
     pays = Payments(txs, into.contract[first], into.payer[first], into.asset[first], paid)
     few = TokenLegs(
         transfers.tx[leg], transfers.asset[leg], transfers.source[leg], transfers.target[leg], transfers.value[leg]

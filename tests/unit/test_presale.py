@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 
 from chain.ethereum.model import Status
 from clustering.detect.presale import find_presales, rank_correlation
+from clustering.detect.report import survey
 from tests.unit.ethereum_ledgers import ETHER, ZERO, Ledger, forwards, gives, pays
 
 COLLECTOR, ISSUER, COLD = 2, 3, 4
@@ -133,3 +134,18 @@ def test_rank_correlation_equals_scipy_s(pairs: list[tuple[int, int]]) -> None:
     else:
         ranked = [sorted(first).index(a) for a in first]  # scipy would round amounts of 250 bits
         assert abs(found - 1_000_000 * float(spearmanr(np.array(ranked), np.array(second))[0])) < 2
+
+
+def test_a_report_of_all_that_is_said() -> None:
+    ledger = _distribute(_collection(), lambda number: _paid(number) * 1_000)
+    for number in range(60):
+        payer = 300 + number
+        ledger.add(100 + number / 10, payer, 7, pays(payer, 7, _paid(number)), gives(ZERO, payer, 7 * _paid(number)))
+        ledger.add(200 + number / 10, payer, 8, pays(payer, 8, ETHER))
+        ledger.add(110 + number / 10, 400 + number, 7, pays(400 + number, 7, ETHER // 10))
+        ledger.add(300 + number / 10, payer, 9, pays(payer, 9, _paid(number)), gives(ZERO, payer, _paid(number)))
+    report = survey(ledger.build())
+    assert [form.reason.split(":")[0] for form in report.rejected] == ["parity"]
+    assert [sale.contract for sale in report.sales] == [7], "and what came after it closed is no lead besides"
+    assert [presale.address for presale in report.presales] == [COLLECTOR]
+    assert [lead.address for lead in report.leads] == [8]
