@@ -189,6 +189,10 @@ def _judge(
         why = flaw(priced[asset][1], asset == ETHER) or fee_flaw(paid_so)
         if len(rows) >= p.LEAST_BUYERS and why is not None:
             return why
+    # assets with too few purchases to be judged alone count together: a router takes many
+    tiered = sum(int(np.count_nonzero(prices.tier != NO_TIER)) for _, prices in priced.values())
+    if tiered * 100 < p.TIERED_PERCENT * len(bought):
+        return "pool: no few prices cover its trades"
     sell_backs = _sell_backs(ledger, transfers, candidate)
     if sell_backs * 100 > p.SELL_BACK_PERCENT * len(bought):
         return "market or redeemable claim: holders give the token back for the money while others buy"

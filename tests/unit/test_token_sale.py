@@ -389,3 +389,35 @@ def test_a_router_s_customers_are_not_counted_twice() -> None:
     sales, rejected = find_sales(ledger.build())
     assert rejected == []
     assert sorted((sale.contract, len(sale.bought)) for sale in sales) == [(SALE, 60), (ROUTER, 60)]
+
+
+def test_a_router_that_takes_many_assets_has_no_price_in_any() -> None:
+    chance = random.Random(2)
+    ledger = Ledger(tokens=(TOKEN, *range(50, 56)))
+    for number, buyer in enumerate(BUYERS):
+        paid = chance.randrange(10**6, 10**9)
+        ledger.add(
+            number / 10, buyer, ROUTER, gives(buyer, SALE, paid, asset=2 + number % 6),
+            gives(SALE, buyer, int(paid * chance.uniform(90, 110))),
+        )  # fmt: skip
+    assert _reason(ledger).startswith("pool")
+
+
+def test_a_sale_for_ether_and_a_stablecoin() -> None:
+    ledger = Ledger(tokens=(TOKEN, 5))
+    for number, buyer in enumerate(BUYERS):
+        if number % 2:
+            paid = (1 + number % 7) * ETHER
+            ledger.add(
+                number / 10, buyer, SALE, pays(buyer, SALE, paid), forwards(SALE, TREASURY, paid),
+                gives(ZERO, buyer, 900 * paid),
+            )  # fmt: skip
+        else:
+            paid = (1 + number % 7) * 10**8
+            ledger.add(
+                number / 10, buyer, SALE, gives(buyer, SALE, paid, asset=2), gives(ZERO, buyer, 3 * paid * 10**12)
+            )  # fmt: skip
+    sale = _only(ledger)
+    assert {tier.asset: tier.got // tier.paid for tier in sale.tiers} == {0: 900, 2: 3 * 10**12}
+    assert set(sale.gross) == {0, 2}
+    assert sale.proceeds.retained == {0: 0, 2: sale.gross[2]}
