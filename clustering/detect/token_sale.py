@@ -218,6 +218,8 @@ def _sell_backs(ledger: EthereumLedger, transfers: TokenLegs, candidate: _Candid
         if holder == int(ledger.move_to[row]):
             paid = uint256.total(bought.paid[bought.payer == holder])
             sold += paid != uint256.to_int(ledger.move_value[row])
+        if sold * 100 > p.SELL_BACK_PERCENT * len(bought):
+            break  # enough to say what it is
     return sold
 
 
