@@ -44,7 +44,7 @@ LISTED = 100
 """Rows of each list that a finding shows, the largest first; `--out` has all purchases."""
 
 RULE_VERSION = 1
-RATE = "not measured: three public sales are too few for a rate"
+RATE = "not measured: two public sales are too few for a rate"
 STATEMENT = (
     "the form of a token sale: received, gross, and net of refunds and of the issuer's own recycling; a contract is no "
     "company; " + text.NO_FINDING
