@@ -64,7 +64,7 @@ PRESALE_OUTFLOW_PERCENT = 10
 PRESALE_SERVED_PERCENT = 60
 """Senders that one issuer later gives one token to [A]."""
 
-PRESALE_SPEARMAN = 0.9
+PRESALE_SPEARMAN_PPM = 900_000
 """Least rank correlation of what was paid and what was given [A]."""
 
 ROUND_UNIT = 10**17

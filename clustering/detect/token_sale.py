@@ -118,7 +118,7 @@ def find_sales(ledger: EthereumLedger) -> tuple[list[TokenSale], list[Rejected]]
         if len(rows) >= p.LEAST_BUYERS:
             supply = legs.supply_of(ledger, transfers, leg[rows], contract, token)
             bought = legs.purchases(pays, transfers, pay[rows], leg[rows], supply)
-            bought = bought.take(_densest(ledger.tx_time[bought.tx], p.WINDOW_SECONDS))
+            bought = bought.take(legs.densest(ledger.tx_time[bought.tx], p.WINDOW_SECONDS))
             if len(np.unique(bought.beneficiary)) >= p.LEAST_BUYERS:
                 candidates.append(_Candidate(contract, token, supply, bought))
     candidates.sort(key=lambda each: (int(ledger.tx_time[each.bought.tx[0]]), each.contract, each.token))
@@ -140,15 +140,6 @@ def overlap(sales: list[TokenSale]) -> I64:
     found, counts = np.unique(np.concatenate(people), return_counts=True) if people else (np.empty(0, np.int64),) * 2
     both: I64 = found[counts > 1]
     return both
-
-
-def _densest(times: I64, seconds: int) -> slice:
-    """The most rows, ascending in time, within so long; the earlier of equals."""
-    last = np.searchsorted(times, times + seconds, side="right")
-    if not len(last):
-        return slice(0)
-    first = int(np.argmax(last - np.arange(len(times))))
-    return slice(first, int(last[first]))
 
 
 def _judge(

@@ -1,0 +1,135 @@
+"""Collections of money whose tokens come later in other transactions (S2 of the research catalogue, 5.1).
+
+It claims that many people paid one address for a token that one issuer then gave them in the order of what they paid.
+Without the tokens a collection is a lead and no finding: donations, games and merchants collect as well.
+
+How it fails. An address that is emptied while it collects reads as a service. Tokens that are given by lot do not
+follow what was paid. Payments in tokens or in bitcoin, and through wallets that are contracts, are not seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chain import uint256
+from chain.ethereum.model import Movement
+from chain.model import I64, Array
+from clustering.detect import legs
+from clustering.detect import parameters as p
+from clustering.detect.legs import TokenLegs
+from clustering.ethereum.ledger import ETHER, EthereumLedger
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Ether paid to one address by many; ids of the dataset, exact wei."""
+
+    collector: int
+    first_tx: int
+    last_tx: int
+    payments: int
+    senders: int
+    gross: int
+    round_percent: int
+    """Payments that are whole tenths of an ether."""
+    token: int
+    """Asset that one issuer gave most of the senders; -1 for a lead."""
+    issuer: int
+    served: int
+    """Senders who were given the token."""
+    tokens: int
+    spearman_ppm: int
+    """Rank correlation of what was paid and what was given."""
+
+
+def find_collections(ledger: EthereumLedger, known: I64) -> tuple[list[Collection], list[Collection]]:
+    """Confirmed presales, and suspected collections, in order of their first payment.
+
+    `known`: contracts that sell in the same transaction, or resemble it, and are judged there.
+    """
+    transfers = legs.token_legs(ledger)
+    pays = legs.payments(ledger)
+    plain = (pays.asset == ETHER) & ~np.isin(pays.tx, transfers.tx) & ~np.isin(pays.contract, known)
+    rows = np.flatnonzero(plain)
+    order = rows[np.argsort(pays.contract[rows], kind="stable")]
+    found, first, counts = np.unique(pays.contract[order], return_index=True, return_counts=True)
+    confirmed, leads = [], []
+    for collector, at, count in zip(found.tolist(), first.tolist(), counts.tolist(), strict=True):
+        if count < p.PRESALE_SENDERS:
+            continue
+        mine = order[at : at + count]
+        mine = mine[legs.densest(ledger.tx_time[pays.tx[mine]], p.PRESALE_SECONDS)]
+        if len(np.unique(pays.payer[mine])) < p.PRESALE_SENDERS:
+            continue
+        gross = uint256.total(pays.value[mine])
+        if _outflow(ledger, collector, pays.tx[mine]) * 100 > p.PRESALE_OUTFLOW_PERCENT * gross:
+            continue
+        judged = _judge(transfers, collector, pays.tx[mine], pays.payer[mine], pays.value[mine])
+        if judged.token >= 0:
+            confirmed.append(judged)
+        elif judged.round_percent >= p.ROUND_PERCENT:
+            leads.append(judged)
+    return _by_time(confirmed), _by_time(leads)
+
+
+def _by_time(found: list[Collection]) -> list[Collection]:
+    return sorted(found, key=lambda each: (each.first_tx, each.collector))
+
+
+def _outflow(ledger: EthereumLedger, collector: int, txs: I64) -> int:
+    """Ether that left the address between its first and its last payment, fees left out."""
+    out = legs.succeeded(ledger) & (ledger.move_from == collector) & (ledger.move_asset == ETHER)
+    out &= (ledger.move_tx >= txs[0]) & (ledger.move_tx <= txs[-1])
+    out &= (ledger.move_kind == Movement.VALUE) | (ledger.move_kind == Movement.INTERNAL)
+    return uint256.total(ledger.move_value[out])
+
+
+def _judge(transfers: TokenLegs, collector: int, txs: I64, payer: I64, value: uint256.U64) -> Collection:
+    senders, group = np.unique(payer, return_inverse=True)
+    paid = np.bincount(group.reshape(-1), weights=legs.as_float(value))
+    token, issuer, served, rows = _distribution(transfers, senders, int(txs[0]))
+    tokens, spearman = 0, 0
+    if served * 100 >= p.PRESALE_SERVED_PERCENT * len(senders):
+        place = np.searchsorted(senders, transfers.target[rows])
+        got = np.bincount(place, weights=legs.as_float(transfers.value[rows]), minlength=len(senders))
+        spearman = _spearman_ppm(paid[got > 0], got[got > 0])
+        tokens = uint256.total(transfers.value[rows])
+    if spearman < p.PRESALE_SPEARMAN_PPM:
+        token, issuer, served, tokens, spearman = -1, -1, 0, 0, 0
+    whole = sum(amount % p.ROUND_UNIT == 0 for amount in uint256.to_ints(value))
+    return Collection(
+        collector, int(txs[0]), int(txs[-1]), len(txs), len(senders), uint256.total(value), whole * 100 // len(txs),
+        token, issuer, served, tokens, spearman,
+    )  # fmt: skip
+
+
+def _distribution(transfers: TokenLegs, senders: I64, first_tx: int) -> tuple[int, int, int, I64]:
+    """The token and the one giver that most of the senders have it from, how many, and the rows of its transfers."""
+    rows = np.flatnonzero(np.isin(transfers.target, senders) & (transfers.tx > first_tx))
+    if not len(rows):
+        return -1, -1, 0, rows
+    given = np.unique(np.stack((transfers.asset[rows], transfers.source[rows], transfers.target[rows]), axis=1), axis=0)
+    pairs, counts = np.unique(given[:, :2], axis=0, return_counts=True)
+    token, issuer = pairs[int(np.argmax(counts))].tolist()
+    mine = rows[(transfers.asset[rows] == token) & (transfers.source[rows] == issuer)]
+    return int(token), int(issuer), int(counts.max()), mine
+
+
+def _spearman_ppm(a: Array, b: Array) -> int:
+    """Rank correlation in parts per million, rounded down; a million where both are the same for all."""
+    ranks = [_ranks(a), _ranks(b)]
+    deviations = [rank - rank.mean() for rank in ranks]
+    spread = np.sqrt((deviations[0] ** 2).sum() * (deviations[1] ** 2).sum())
+    # everybody paid, or was given, one amount: then only equal amounts for equal payments fit
+    if spread == 0:
+        return 1_000_000 if not any(deviation.any() for deviation in deviations) else 0
+    return int(np.floor(1_000_000 * (deviations[0] * deviations[1]).sum() / spread))
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks from 0, equal values sharing the mean of theirs."""
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle: Array = np.cumsum(counts) - (counts + 1) / 2
+    return middle[group.reshape(-1)]
