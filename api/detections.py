@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from chain.ethereum.model import Standard
 from chain.store.ethereum import EthereumDataset, EthereumStore
 from chain.store.postgres import Connection, queries
+from clustering.detect.presale import Collection, find_collections
 from clustering.detect.token_sale import Rejected, TokenSale, find_sales
 from clustering.ethereum.ledger import NOBODY, EthereumLedger
 
@@ -46,13 +48,27 @@ async def read_ledger(store: EthereumStore, dataset: EthereumDataset) -> tuple[E
     return ledger, txs["hash"], keys
 
 
-async def token_sales(
-    connection: Connection, dataset: EthereumDataset
-) -> tuple[EthereumLedger, Any, Any, list[TokenSale], list[Rejected]]:
+@dataclass(frozen=True, slots=True)
+class Sales:
+    """What the detector says of one dataset's arrays."""
+
+    sales: list[TokenSale]
+    rejected: list[Rejected]
+    presales: list[Collection]
+    leads: list[Collection]
+
+
+def detect_sales(ledger: EthereumLedger) -> Sales:
+    """Sales in one transaction first; what is not such a form may be a collection."""
+    sales, rejected = find_sales(ledger)
+    known = np.array([sale.contract for sale in sales] + [form.contract for form in rejected], np.int64)
+    return Sales(sales, rejected, *find_collections(ledger, known))
+
+
+async def token_sales(connection: Connection, dataset: EthereumDataset) -> tuple[EthereumLedger, Any, Any, Sales]:
     """The token sales of a dataset, with what names their ids."""
     ledger, hashes, keys = await read_ledger(EthereumStore(connection), dataset)
-    sales, rejected = await asyncio.to_thread(find_sales, ledger)
-    return ledger, hashes, keys, sales, rejected
+    return ledger, hashes, keys, await asyncio.to_thread(detect_sales, ledger)
 
 
 async def keep(

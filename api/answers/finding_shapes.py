@@ -88,6 +88,33 @@ class TokenSaleFinding(TypedDict):
     statement: str
 
 
+class CollectionFinding(TypedDict):
+    """Ether that many paid to one address; a presale where an issuer then gave them a token in the order of that."""
+
+    finding: str
+    kind: str
+    rule: str
+    rule_version: int
+    rate: str
+    collector: str
+    window: list[str | None]
+    payments: int
+    senders: int
+    received_gross: list[AssetAmount]
+    round_percent: int
+    """Payments of whole tenths of an ether."""
+    token: str | None
+    """Null for a lead: no token that one issuer gave most of the senders is known."""
+    issuer: str | None
+    served: int
+    """Senders who were given the token."""
+    tokens_given: str
+    spearman_ppm: int
+    """Rank correlation of what was paid and what was given, in parts per million."""
+    evidence: list[str]
+    statement: str
+
+
 class RejectedForm(TypedDict):
     contract: str
     token: str
@@ -103,6 +130,9 @@ class SaleAnswer(TypedDict):
     as_of: AsOf | None
     coverage: EthereumCoverage
     findings: list[TokenSaleFinding]
+    presales: list[CollectionFinding]
+    leads: list[CollectionFinding]
+    """Suspected collections: no findings."""
     rejected: list[RejectedForm]
     in_several_sales: list[str]
     """Addresses that paid or were given tokens in two or more of the sales."""
@@ -120,7 +150,8 @@ class FindingsAnswer(TypedDict):
     as_of: AsOf | None
     current: bool
     """False: the dataset has changed since the detector ran."""
-    findings: list[TokenSaleFinding]
+    findings: list[TokenSaleFinding | CollectionFinding]
+    """Sales and presales; leads are not kept."""
 
 
 class FindingsBody(TypedDict):

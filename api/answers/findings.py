@@ -15,6 +15,7 @@ from api.answers.ethereum import ETHER, ethereum_state, open_datasets
 from api.answers.finding_shapes import (
     AgentRow,
     AssetAmount,
+    CollectionFinding,
     FindingsBody,
     FlowRow,
     RejectedForm,
@@ -32,6 +33,7 @@ from chain.model import Array
 from chain.store.ethereum import EthereumDataset, EthereumStore
 from chain.store.postgres import Connection, queries
 from clustering.detect import parameters
+from clustering.detect.presale import Collection
 from clustering.detect.proceeds import Flow
 from clustering.detect.token_sale import Rejected, Tier, TokenSale, overlap
 from clustering.ethereum.ledger import ETHER as ETHER_ID
@@ -44,11 +46,14 @@ LISTED = 100
 """Rows of each list that a finding shows, the largest first; `--out` has all purchases."""
 
 RULE_VERSION = 1
-RATE = "not measured: three public sales are too few for a rate"
+RATE = "not measured: two public sales are too few for a rate"
 STATEMENT = (
     "the form of a token sale: received, gross, and net of refunds and of the issuer's own recycling; a contract is no "
     "company; " + text.NO_FINDING
 )
+
+NO_TRIAL = "not measured: no labelled presale was at hand"
+LEAD = "a lead and no finding: many paid one address round amounts, and no token is known that they had for it"
 
 EVIDENCE_COLUMNS = (
     "dataset", "finding", "height", "time", "transaction", "payer", "beneficiary", "asset", "paid", "tokens",
@@ -88,23 +93,27 @@ async def sales_body(connection: Connection, dataset: str | None = None) -> tupl
 
 
 async def _sales_of(connection: Connection, dataset: EthereumDataset) -> tuple[SaleAnswer, list[dict[str, Any]]]:
-    ledger, hashes, keys, sales, rejected = await detections.token_sales(connection, dataset)
-    names = Names(ledger, hashes, keys)
+    ledger, hashes, keys, found = await detections.token_sales(connection, dataset)
+    names, sales = Names(ledger, hashes, keys), found.sales
     findings = [finding(names, dataset.network, sale) for sale in sales]
-    await detections.keep(connection, dataset, TOKEN_SALES, [(found["finding"], dict(found)) for found in findings])
+    presales = [_collection(names, dataset.network, each) for each in found.presales]
+    kept: list[Any] = [*findings, *presales]
+    await detections.keep(connection, dataset, TOKEN_SALES, [(each["finding"], each) for each in kept])
     state = await ethereum_state(connection, await EthereumStore(connection).dataset(dataset.name))
     answer: Any = {
         "dataset": dataset.name,
         "as_of": state["tip"],
         "coverage": state["coverage"],
         "findings": findings,
-        "rejected": [_rejected(names, form) for form in rejected],
+        "presales": presales,
+        "leads": [_collection(names, dataset.network, each) for each in found.leads],
+        "rejected": [_rejected(names, form) for form in found.rejected],
         "in_several_sales": sorted(names.address(address) for address in overlap(sales).tolist()),
     }
     rows = [
         row
-        for sale, found in zip(sales, findings, strict=True)
-        for row in evidence_rows(names, dataset.name, found["finding"], sale)
+        for sale, named in zip(sales, findings, strict=True)
+        for row in evidence_rows(names, dataset.name, named["finding"], sale)
     ]
     return answer, rows
 
@@ -211,6 +220,32 @@ def _agent(names: Names, agent: Any) -> AgentRow:
         "beneficiaries": agent.beneficiaries,
         "purchases": agent.purchases,
         "paid": names.amounts(agent.paid),
+    }
+
+
+def _collection(names: Names, network: str, found: Collection) -> CollectionFinding:
+    is_lead = found.token < 0
+    collector, first = names.address(found.collector), names.transaction(found.first_tx)
+    identity = f"{network} {TOKEN_SALES} {collector} {first}"
+    return {
+        "finding": hashlib.sha256(identity.encode()).hexdigest(),
+        "kind": "suspected collection" if is_lead else "presale",
+        "rule": "token-sale/S2",
+        "rule_version": RULE_VERSION,
+        "rate": NO_TRIAL,
+        "collector": collector,
+        "window": [text.moment(int(names.ledger.tx_time[tx])) for tx in (found.first_tx, found.last_tx)],
+        "payments": found.payments,
+        "senders": found.senders,
+        "received_gross": names.amounts({ETHER_ID: found.gross}),
+        "round_percent": found.round_percent,
+        "token": None if is_lead else names.asset(found.token),
+        "issuer": None if is_lead else names.address(found.issuer),
+        "served": found.served,
+        "tokens_given": str(found.tokens),
+        "spearman_ppm": found.spearman_ppm,
+        "evidence": [first, names.transaction(found.last_tx)],
+        "statement": LEAD if is_lead else STATEMENT,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.answers.finding_shapes import AssetAmount, FlowRow, SaleAnswer, SalesBody, TokenSaleFinding
+from api.answers.finding_shapes import AssetAmount, CollectionFinding, FlowRow, SaleAnswer, SalesBody, TokenSaleFinding
 from api.answers.findings import EVIDENCE_COLUMNS, sales_body
 from api.cli.ethereum import amount_text
 from api.cli.options import DatasetOption, FormatOption, run, settings
@@ -67,6 +67,9 @@ def _answer(answer: SaleAnswer) -> Iterator[str]:
     for found in answer["findings"]:
         yield ""
         yield from sale_lines(found)
+    for collection in [*answer["presales"], *answer["leads"]]:
+        yield ""
+        yield from _collection(collection)
     for form in answer["rejected"]:
         yield f"no sale      {form['contract']} and token {form['token']}: {form['reason']}"
         yield f"             {counted(form['purchases'], 'purchase')} of {counted(form['buyers'], 'buyer')}"
@@ -115,6 +118,19 @@ def sale_lines(found: TokenSaleFinding) -> Iterator[str]:
         yield f"  agent      {agent['payer']} paid for {agent['beneficiaries']:,} others in {bought}"
     if len(found["agents"]) > SHOWN:
         yield f"  agent      and {len(found['agents']) - SHOWN} more"
+    yield f"  {found['statement']}"
+
+
+def _collection(found: CollectionFinding) -> Iterator[str]:
+    word = "lead" if found["token"] is None else "presale"
+    yield f"{word:<12} {found['finding'][:16]} by {found['rule']} ({found['rate']})"
+    yield f"  collector  {found['collector']}"
+    yield f"  window     {found['window'][0]} to {found['window'][1]}"
+    senders = counted(found["senders"], "sender")
+    yield f"  payments   {found['payments']:,} of {senders}, {found['round_percent']} % of round amounts"
+    yield from (f"  received   {_amount(row)}, gross" for row in found["received_gross"])
+    if found["token"] is not None:
+        yield f"  token      {found['token']}, given to {found['served']:,} of them by {found['issuer']}"
     yield f"  {found['statement']}"
 
 

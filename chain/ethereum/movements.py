@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from chain.ethereum.block import Block
 from chain.ethereum.builder import NOTHING, BatchBuilder, BlockFacts, MovementFacts, TransactionFacts
-from chain.ethereum.header import blob_price
+from chain.ethereum.header import BLOB_GAS, blob_price
 from chain.ethereum.logs import log_movements
 from chain.ethereum.model import Basis, EthereumBatch, Movement, Part, Status
 from chain.ethereum.receipts import Receipt
@@ -20,9 +20,6 @@ from chain.model import Proof
 GWEI = 10**9
 MAIN_CHAIN = 1
 """Chain id of the main network (EIP-155)."""
-
-GAS_PER_BLOB = 1 << 17
-"""EIP-4844."""
 
 REWARDS = ((0, 5 * 10**18), (4_370_000, 3 * 10**18), (7_280_000, 2 * 10**18), (15_537_394, 0))
 """Wei for a block from each height on, main network: Frontier, EIP-649, EIP-1234, the merge (EIP-3675)."""
@@ -80,7 +77,7 @@ def _facts(
     header = block.header
     fee = burned = None
     if used is not None:
-        blob = GAS_PER_BLOB * len(tx.blob_hashes) * (blob_price(header) or 0)
+        blob = BLOB_GAS * len(tx.blob_hashes) * (blob_price(header) or 0)
         burned = used * (header.base_fee or 0) + blob
         fee = used * tx.effective_price(header.base_fee) + blob
     status = Status.UNKNOWN if receipt is None or receipt.status is None else Status(receipt.status)

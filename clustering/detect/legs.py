@@ -178,3 +178,12 @@ def as_float(limbs: U64) -> Array:
     """Amounts as float64: for order and rates, never for sums."""
     found: Array = limbs.astype(np.float64) @ np.array([1.0, 2.0**64, 2.0**128, 2.0**192])
     return found
+
+
+def densest(times: I64, seconds: int) -> slice:
+    """The most rows, ascending in time, within so long; the earlier of equals."""
+    last = np.searchsorted(times, times + seconds, side="right")
+    if not len(last):
+        return slice(0)
+    first = int(np.argmax(last - np.arange(len(times))))
+    return slice(first, int(last[first]))

@@ -76,17 +76,16 @@ PRESALE_OUTFLOW_PERCENT = 10
 PRESALE_SERVED_PERCENT = 60
 """Senders that one issuer later gives one token to [A]."""
 
-PRESALE_RANK_PPM = 900_000
-"""Least rank correlation (Spearman) of what was paid and what was given, in parts per million [A]."""
+PRESALE_SPEARMAN_PPM = 900_000
+"""Least rank correlation of what was paid and what was given [A]."""
 
 PRESALE_RETURNED_PERCENT = 50
 """Of what came in, so much may have gone back to senders: above, it was a deposit (a lock-up, a stake) or a refund,
 and tokens given for it are a reward [W]."""
 
 PRESALE_PARITY_PERCENT = 90
-"""Senders who got one base unit for one, from which on it is a bridge or a claim [W]."""
+"""Served senders who got one base unit for one, from which on it is a bridge or a claim [W]."""
 
-COLLECTION_DIGITS = 2
-COLLECTION_ROUND_PERCENT = 50
-"""A suspected collection: so many amounts have at most so many digits before their zeros (round-number mass [A],
-numbers [W]); decimals of a token need not be known for that."""
+ROUND_UNIT = 10**17
+ROUND_PERCENT = 50
+"""A suspected collection: so many amounts are multiples of a tenth of an ether (round-number mass [A], numbers [W])."""

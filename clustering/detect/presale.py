@@ -1,249 +1,153 @@
-"""Sales whose money is collected first and whose tokens are given later (S2 of the research catalogue, 5.1).
+"""Collections of money whose tokens come later in other transactions (S2 of the research catalogue, 5.1).
 
-It claims that an address took money of many and that one issuer later gave most of them one token, the more the more
-they had paid. Without the tokens, round amounts make a lead and never a finding: a collection for anything else, a
-donation too, has the same form.
+It claims that many people paid one address for a token that one issuer then gave them in the order of what they paid.
+Without the tokens a collection is a lead and no finding: donations, games and merchants collect as well.
 
-How it fails. Who was given the token at another address than they paid from is not seen, nor who paid from an
-exchange, which has one address for many customers; both lower the share that was served. Tokens that are given while
-others still pay do not count. Where everybody paid the same, no rank tells who was given how much, and only a lead is
-left. A reward for a deposit that is never given back, and a free distribution by what people had once paid to an
-address, look like a presale.
+How it fails. An address that is emptied while it collects reads as a service. Tokens that are given by lot do not
+follow what was paid, and where all paid the same there is no order to follow. A reward for money that stays, or a free
+distribution by what people had once paid to the address, has the form of a presale; and payers and issuer can make the
+form alone, without whoever holds the address. Payments in tokens or in bitcoin, and through wallets that are
+contracts, are not seen.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
 
 import numpy as np
 
 from chain import uint256
-from chain.ethereum.model import Status
-from chain.model import I64, Array
+from chain.ethereum.model import Movement
+from chain.model import I64, Array, Bool
 from clustering.detect import legs
 from clustering.detect import parameters as p
-from clustering.detect.inflows import Collection, Transfers, collections
-from clustering.detect.legs import TokenLegs, succeeded
-from clustering.ethereum.ledger import NOBODY, EthereumLedger
-
-MILLION = 1_000_000
+from clustering.detect.legs import TokenLegs
+from clustering.ethereum.ledger import ETHER, EthereumLedger
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
-    """One token of one issuer, given to those who had paid."""
+class Collection:
+    """Ether paid to one address by many; ids of the dataset, exact wei."""
 
-    issuer: int
-    token: int
-    """Asset id."""
-    served: int
-    """Distinct senders who got some."""
-    tokens: int
-    """Given to them, exact base units."""
-    rank_ppm: int
-    """Spearman's correlation of paid and given, over the served, in parts per million."""
-    first_time: int
-    last_time: int
-    one_for_one: int
-    """Senders who got as many base units as they had paid."""
-
-
-@dataclass(frozen=True, slots=True)
-class Presale:
-    """A collection and the distribution that followed it: ids of the dataset, exact base units."""
-
-    address: int
-    asset: int
-    """What was paid with."""
-    payments: Transfers
-    senders: int
-    first_time: int
-    last_time: int
-    received: int
-    """Gross, within the window."""
-    sent_on: int
-    """Within the window."""
-    returned: int
-    """To senders, from the first payment on."""
-    given: Distribution
-    tied: bool
-    """Whether the address is the issuer, or paid or called the issuer or the token's contract. Where it never did,
-    payers and issuer alone can have made the form, without whoever holds the address."""
-
-    @property
-    def net(self) -> int:
-        return self.received - self.returned
-
-
-@dataclass(frozen=True, slots=True)
-class SuspectedCollection:
-    """A lead: many paid an address round amounts, which stayed there. Nothing says what for."""
-
-    address: int
-    asset: int
+    collector: int
+    first_tx: int
+    last_tx: int
     payments: int
     senders: int
-    first_time: int
-    last_time: int
-    received: int
-    sent_on: int
+    gross: int
     round_percent: int
-
-
-@dataclass(frozen=True, slots=True)
-class NoPresale:
-    """A collection with a distribution that is none of a sale, and why."""
-
-    address: int
-    asset: int
+    """Payments that are whole tenths of an ether."""
     token: int
-    first_time: int
-    payments: int
-    senders: int
-    reason: str
+    """Asset that one issuer gave most of the senders; -1 for a lead."""
+    issuer: int
+    served: int
+    """Senders who were given the token."""
+    tokens: int
+    spearman_ppm: int
+    """Rank correlation of what was paid and what was given."""
 
 
-def find_presales(ledger: EthereumLedger) -> tuple[list[Presale], list[NoPresale], list[SuspectedCollection]]:
-    """Presales, forms that are none, and leads, each in order of the first payment, then of the address."""
+def find_collections(ledger: EthereumLedger, known: I64) -> tuple[list[Collection], list[Collection]]:
+    """Confirmed presales, and suspected collections, in order of their first payment.
+
+    `known`: contracts that sell in the same transaction, or resemble it, and are judged there.
+    """
     transfers = legs.token_legs(ledger)
-    order = np.argsort(transfers.target, kind="stable")
-    by_target = transfers.target[order], order
-    found: list[Presale | NoPresale | SuspectedCollection] = []
-    for each in collections(ledger, transfers):
-        if _sent_on(each) * 100 > p.PRESALE_OUTFLOW_PERCENT * each.inflow.total:
+    pays = legs.payments(ledger)
+    plain = (pays.asset == ETHER) & ~np.isin(pays.tx, transfers.tx) & ~np.isin(pays.contract, known)
+    rows = np.flatnonzero(plain)
+    order = rows[np.argsort(pays.contract[rows], kind="stable")]
+    found, first, counts = np.unique(pays.contract[order], return_index=True, return_counts=True)
+    confirmed, leads = [], []
+    for collector, at, count in zip(found.tolist(), first.tolist(), counts.tolist(), strict=True):
+        if count < p.PRESALE_SENDERS:
             continue
-        judged = _judge(ledger, each, _distribution(ledger, transfers, by_target, each))
-        if judged is not None:
-            found.append(judged)
-    found.sort(key=lambda each: (each.first_time, each.address, each.asset))
-    return (
-        [each for each in found if isinstance(each, Presale)],
-        [each for each in found if isinstance(each, NoPresale)],
-        [each for each in found if isinstance(each, SuspectedCollection)],
-    )
+        mine = order[at : at + count]
+        mine = mine[legs.densest(ledger.tx_time[pays.tx[mine]], p.PRESALE_SECONDS)]
+        if len(np.unique(pays.payer[mine])) < p.PRESALE_SENDERS:
+            continue
+        gross = uint256.total(pays.value[mine])
+        if _outflow(ledger, collector, pays.tx[mine]) * 100 > p.PRESALE_OUTFLOW_PERCENT * gross:
+            continue
+        if _returned(ledger, collector, pays.tx[mine], pays.payer[mine]) * 100 > p.PRESALE_RETURNED_PERCENT * gross:
+            continue
+        judged = _judge(transfers, collector, pays.tx[mine], pays.payer[mine], pays.value[mine])
+        if judged.token >= 0:
+            confirmed.append(judged)
+        elif judged.round_percent >= p.ROUND_PERCENT:
+            leads.append(judged)
+    return _by_time(confirmed), _by_time(leads)
 
 
-def _judge(
-    ledger: EthereumLedger, found: Collection, given: Distribution | None
-) -> Presale | NoPresale | SuspectedCollection | None:
-    times = ledger.tx_time[found.inflow.tx]
-    start, end, received = int(times[0]), int(times[-1]), found.inflow.total
-    sent_on = _sent_on(found)
-    address, asset, payments, senders = found.address, found.asset, len(found.inflow), len(found.senders)
-    returned = found.outflow.take(np.isin(found.outflow.other, found.senders)).total
-    if given is not None:
-        why = _flaw(given, received, returned)
-        if why is not None:
-            return NoPresale(address, asset, given.token, start, payments, senders, why)
-        tied = _tied(ledger, address, given)
-        return Presale(
-            address, asset, found.inflow, senders, start, end, received, sent_on, returned, given, tied
-        )  # fmt: skip
-    percent = round_percent(found.inflow)
-    if returned * 100 > p.PRESALE_RETURNED_PERCENT * received or percent < p.COLLECTION_ROUND_PERCENT:
-        return None
-    return SuspectedCollection(address, asset, payments, senders, start, end, received, sent_on, percent)
+def _by_time(found: list[Collection]) -> list[Collection]:
+    return sorted(found, key=lambda each: (each.first_tx, each.collector))
 
 
-def _sent_on(found: Collection) -> int:
-    """What left the address before its last payment came in."""
-    return found.outflow.take(found.outflow.tx <= found.inflow.tx[-1]).total
+def _outflow(ledger: EthereumLedger, collector: int, txs: I64) -> int:
+    """Ether that left the address between its first and its last payment, fees left out."""
+    out = _sent(ledger, collector, int(txs[0]))
+    return uint256.total(ledger.move_value[out & (ledger.move_tx <= txs[-1])])
 
 
-def _tied(ledger: EthereumLedger, address: int, given: Distribution) -> bool:
-    ends = {given.issuer, int(ledger.asset_contract[given.token])} - {NOBODY, ledger.zero_address}
-    moved = succeeded(ledger) & (ledger.move_from == address) & np.isin(ledger.move_to, list(ends))
-    called = (ledger.tx_from == address) & np.isin(ledger.tx_to, list(ends)) & (ledger.tx_status != Status.FAILED)
-    return address in ends or bool(moved.any()) or bool(called.any())
+def _returned(ledger: EthereumLedger, collector: int, txs: I64, payer: I64) -> int:
+    """Ether that those who had paid got back, until the end of the dataset."""
+    out = _sent(ledger, collector, int(txs[0]))
+    return uint256.total(ledger.move_value[out & np.isin(ledger.move_to, payer)])
 
 
-def _flaw(given: Distribution, received: int, returned: int) -> str | None:
-    if returned * 100 > p.PRESALE_RETURNED_PERCENT * received:
-        return "deposit: most of the money went back to those who had sent it"
-    if given.one_for_one * 100 >= p.PRESALE_PARITY_PERCENT * given.served:
-        return "parity: one base unit for one, as bridges and claims give"
-    return None
+def _sent(ledger: EthereumLedger, collector: int, since_tx: int) -> Bool:
+    out = legs.succeeded(ledger) & (ledger.move_from == collector) & (ledger.move_asset == ETHER)
+    out &= (ledger.move_tx >= since_tx) & (ledger.move_to != collector)
+    out &= (ledger.move_kind == Movement.VALUE) | (ledger.move_kind == Movement.INTERNAL)
+    return np.asarray(out)
 
 
-def _distribution(
-    ledger: EthereumLedger, transfers: TokenLegs, by_target: tuple[I64, I64], found: Collection
-) -> Distribution | None:
-    """The token and issuer that served most senders by what they had paid, None where none did."""
-    rows, sender = _given_to(by_target, found.senders)
-    later = (transfers.tx[rows] > found.inflow.tx[-1]) & (transfers.asset[rows] != found.asset)
-    later &= transfers.source[rows] != found.address if found.asset else True
-    rows, sender = rows[later], sender[later]
+def _judge(transfers: TokenLegs, collector: int, txs: I64, payer: I64, value: uint256.U64) -> Collection:
+    senders, group = np.unique(payer, return_inverse=True)
+    paid = np.bincount(group.reshape(-1), weights=legs.as_float(value))
+    token, issuer, served, rows = _distribution(transfers, senders, int(txs[0]))
+    tokens, spearman = 0, 0
+    if served * 100 >= p.PRESALE_SERVED_PERCENT * len(senders):
+        place = np.searchsorted(senders, transfers.target[rows])
+        got = np.bincount(place, weights=legs.as_float(transfers.value[rows]), minlength=len(senders))
+        spearman = _spearman_ppm(paid[got > 0], got[got > 0])
+        tokens = uint256.total(transfers.value[rows])
+        same = np.count_nonzero((got > 0) & (np.abs(got - paid) <= p.RATE_TOLERANCE * paid))
+        if same * 100 >= p.PRESALE_PARITY_PERCENT * np.count_nonzero(got):
+            spearman = 0  # one for one: a bridge or a claim
+    if spearman < p.PRESALE_SPEARMAN_PPM:
+        token, issuer, served, tokens, spearman = -1, -1, 0, 0, 0
+    whole = sum(amount % p.ROUND_UNIT == 0 for amount in uint256.to_ints(value))
+    return Collection(
+        collector, int(txs[0]), int(txs[-1]), len(txs), len(senders), uint256.total(value), whole * 100 // len(txs),
+        token, issuer, served, tokens, spearman,
+    )  # fmt: skip
+
+
+def _distribution(transfers: TokenLegs, senders: I64, first_tx: int) -> tuple[int, int, int, I64]:
+    """The token and the one giver that most of the senders have it from, how many, and the rows of its transfers."""
+    rows = np.flatnonzero(np.isin(transfers.target, senders) & (transfers.tx > first_tx))
     if not len(rows):
-        return None
-    pairs, group = np.unique(
-        np.stack((transfers.source[rows], transfers.asset[rows]), axis=1), axis=0, return_inverse=True
-    )
-    group = group.reshape(-1)
-    of_sender = np.unique(np.stack((group, sender), axis=1), axis=0)
-    served = np.bincount(of_sender[:, 0], minlength=len(pairs))
-    best: Distribution | None = None
-    for place in np.flatnonzero(served * 100 >= p.PRESALE_SERVED_PERCENT * len(found.senders)).tolist():
-        mine = group == place
-        each = _measured(ledger, transfers, rows[mine], sender[mine], found.paid())
-        if each.rank_ppm >= p.PRESALE_RANK_PPM and (best is None or _merit(each) > _merit(best)):
-            best = each
-    return best
+        return -1, -1, 0, rows
+    given = np.unique(np.stack((transfers.asset[rows], transfers.source[rows], transfers.target[rows]), axis=1), axis=0)
+    pairs, counts = np.unique(given[:, :2], axis=0, return_counts=True)
+    token, issuer = pairs[int(np.argmax(counts))].tolist()
+    mine = rows[(transfers.asset[rows] == token) & (transfers.source[rows] == issuer)]
+    return int(token), int(issuer), int(counts.max()), mine
 
 
-def _merit(given: Distribution) -> tuple[int, int, int, int]:
-    return given.served, given.rank_ppm, -given.token, -given.issuer
+def _spearman_ppm(a: Array, b: Array) -> int:
+    """Rank correlation in parts per million, rounded down; 0 where either is the same for all."""
+    ranks = [_ranks(a), _ranks(b)]
+    deviations = [rank - rank.mean() for rank in ranks]
+    spread = np.sqrt((deviations[0] ** 2).sum() * (deviations[1] ** 2).sum())
+    if spread == 0:
+        return 0  # everybody paid, or was given, one amount, as in an airdrop: no order to compare
+    return int(np.floor(1_000_000 * (deviations[0] * deviations[1]).sum() / spread))
 
 
-def _measured(ledger: EthereumLedger, transfers: TokenLegs, rows: I64, sender: I64, paid: list[int]) -> Distribution:
-    served, group = np.unique(sender, return_inverse=True)
-    got = uint256.sums_by(group.reshape(-1), transfers.value[rows], len(served))
-    put = [paid[one] for one in served.tolist()]
-    times = ledger.tx_time[transfers.tx[rows]]
-    return Distribution(
-        issuer=int(transfers.source[rows[0]]),
-        token=int(transfers.asset[rows[0]]),
-        served=len(served),
-        tokens=sum(got),
-        rank_ppm=rank_correlation(put, got),
-        first_time=int(times.min()),
-        last_time=int(times.max()),
-        one_for_one=sum(a == b for a, b in zip(put, got, strict=True)),
-    )
-
-
-def _given_to(by_target: tuple[I64, I64], senders: I64) -> tuple[I64, I64]:
-    """Rows of token legs to the senders, and which sender each is to."""
-    targets, order = by_target
-    first, last = np.searchsorted(targets, senders), np.searchsorted(targets, senders, side="right")
-    count = last - first
-    place = np.repeat(first - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
-    return order[place], np.repeat(np.arange(len(senders)), count)
-
-
-def rank_correlation(first: list[int], second: list[int]) -> int:
-    """Spearman's rho of exact amounts in parts per million, ties at their mean rank; 0 where one side is constant."""
-    a, b = _ranks(first), _ranks(second)
-    count = len(a)
-    spread = [count * int(np.dot(x, x)) - int(x.sum()) ** 2 for x in (a, b)]
-    if not spread[0] or not spread[1]:
-        return 0
-    shared = count * int(np.dot(a, b)) - int(a.sum()) * int(b.sum())
-    return abs(shared) * MILLION**2 // isqrt(spread[0] * spread[1] * MILLION**2) * (1 if shared >= 0 else -1)
-
-
-def _ranks(amounts: list[int]) -> I64:
-    """[n] twice the rank of each, ties at the mean."""
-    place = {amount: number for number, amount in enumerate(sorted(set(amounts)))}
-    level: Array = np.array([place[amount] for amount in amounts], np.int64)
-    counts = np.bincount(level, minlength=1)
-    found: I64 = (2 * np.cumsum(counts) - counts + 1)[level] if len(level) else level
-    return found
-
-
-def round_percent(payments: Transfers) -> int:
-    """How many of a hundred payments have at most `COLLECTION_DIGITS` digits before their zeros."""
-    amounts, counts = np.unique(payments.value, axis=0, return_counts=True)
-    digits = (len(str(amount).rstrip("0")) for amount in uint256.to_ints(amounts))
-    few = np.fromiter((count <= p.COLLECTION_DIGITS for count in digits), np.bool_, len(amounts))
-    return int(counts[few].sum()) * 100 // max(1, len(payments))
+def _ranks(values: Array) -> Array:
+    """Ranks from 0, equal values sharing the mean of theirs."""
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle: Array = np.cumsum(counts) - (counts + 1) / 2
+    return middle[group.reshape(-1)]

@@ -20,7 +20,6 @@ from chain import uint256
 from chain.model import I64, Array, Bool
 from clustering.detect import legs
 from clustering.detect import parameters as p
-from clustering.detect.inflows import densest
 from clustering.detect.legs import Payments, Purchases, TokenLegs
 from clustering.detect.prices import NO_TIER, Prices, fee_flaw, find_prices, flaw
 from clustering.detect.proceeds import Proceeds, find_proceeds
@@ -125,7 +124,7 @@ def find_sales(ledger: EthereumLedger) -> tuple[list[TokenSale], list[Rejected]]
         if len(rows) >= p.LEAST_BUYERS:
             supply = legs.supply_of(ledger, transfers, leg[rows], contract, token)
             bought = legs.purchases(pays, transfers, pay[rows], leg[rows], supply)
-            bought = bought.take(densest(ledger.tx_time[bought.tx], p.WINDOW_SECONDS))
+            bought = bought.take(legs.densest(ledger.tx_time[bought.tx], p.WINDOW_SECONDS))
             if len(np.unique(bought.beneficiary)) >= p.LEAST_BUYERS:
                 candidates.append(_Candidate(contract, token, supply, bought, 0))
     candidates = _with_wallets(ledger, transfers, candidates)

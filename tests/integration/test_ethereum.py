@@ -336,3 +336,30 @@ def test_every_kind_of_movement_has_its_place_in_a_transaction() -> None:
     from chain.ethereum.extract import _RANK  # noqa: PLC0415
 
     assert len(_RANK) == len(Movement)
+
+
+def test_presales_are_kept_as_findings(instance: Instance, tmp_path: Path) -> None:
+    senders = [f"0x{number:040x}" for number in range(1, 61)]
+    rows, gifts = [TRANSACTIONS], [TRANSFERS]
+    for number, sender in enumerate(senders):
+        paid = (1 + number % 9) * 10**17
+        for place, collector in enumerate((B, C)):
+            digest = f"0x{100 + 2 * number + place:064x}"
+            rows.append(f"{digest},{number + 1},{place},{1_500_000_000 + number},{sender},{collector},{paid},1")
+        rows.append(f"0x{900 + number:064x},{number + 90},0,{1_500_000_900 + number},{A},{T},0,1")
+        gifts.append(f"{T},{A},{sender},{7 * paid},0x{900 + number:064x},0,{number + 90}")
+    assert _load(instance, _tables(tmp_path, transactions=rows, token_transfers=gifts), "presale").rejects == []
+
+    async def work() -> None:
+        async with connected(instance.url) as connection:
+            (answer,) = (await sales_body(connection, "presale"))[0]["answers"]
+            assert (answer["findings"], answer["leads"]) == ([], [])
+            found = answer["presales"]
+            assert sorted(each["collector"].lower() for each in found) == [B, C]
+            assert {(each["kind"], each["token"], each["served"]) for each in found} == {
+                ("presale", found[0]["token"], 60)
+            }
+            kept = await findings_body(connection, "eth", "presale", None)
+            assert len(kept["answers"][0]["findings"]) == 2
+
+    asyncio.run(work())

@@ -30,6 +30,7 @@ NOT_MONEY = {
     "chain/ethereum/node.py": "seconds of waiting for a node",
     "clustering/detect/legs.py": "amounts for order and rates; sums are exact",
     "clustering/detect/parameters.py": "thresholds of rates",
+    "clustering/detect/presale.py": "amounts for ranks; sums are exact",
     "clustering/detect/prices.py": "rates that are compared; a tier's exact rate is that of its sums",
     "clustering/measure.py": "fractions of whole counts, rounded down",
     "clustering/levels.py": "bounds of a binomial share, rounded to integers towards caution",

@@ -1,151 +1,102 @@
-"""Money collected first and tokens given later: presales, what resembles them, and what is only a lead."""
+"""Collections whose tokens come later, and those that are no more than leads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from chain.ethereum.model import Status
-from clustering.detect.presale import find_presales, rank_correlation
-from clustering.detect.report import survey
-from tests.unit.ethereum_ledgers import ETHER, ZERO, Ledger, forwards, gives, pays
+from clustering.detect.presale import _spearman_ppm, find_collections
+from tests.unit.ethereum_ledgers import ETHER, Ledger, forwards, gives, pays
 
-COLLECTOR, ISSUER, COLD = 2, 3, 4
-PAYERS = range(100, 180)
+COLLECTOR, ISSUER = 2, 3
+SENDERS = range(100, 160)
+NONE = np.empty(0, np.int64)
 
 
 def _paid(number: int) -> int:
-    return (1 + number % 9) * ETHER
+    return (1 + number % 9) * ETHER // 10
 
 
-def _collection(paid: Callable[[int], int] = _paid, status: Status = Status.SUCCEEDED) -> Ledger:
+def _collection() -> Ledger:
     ledger = Ledger()
-    for number, payer in enumerate(PAYERS):
-        ledger.add(number / 4, payer, COLLECTOR, pays(payer, COLLECTOR, paid(number)), status=status)
+    for number, sender in enumerate(SENDERS):
+        ledger.add(number / 2, sender, COLLECTOR, pays(sender, COLLECTOR, _paid(number)))
     return ledger
 
 
-def _distribute(ledger: Ledger, got: Callable[[int], int], served: int = len(PAYERS)) -> Ledger:
-    for number, payer in enumerate(PAYERS[:served]):
-        ledger.add(60 + number / 100, ISSUER, 1, gives(ISSUER, payer, got(number)))
+def _distribute(ledger: Ledger, share: int, tokens: int = 1_000) -> Ledger:
+    for number, sender in list(enumerate(SENDERS))[:share]:
+        ledger.add(60, ISSUER, 1, gives(ISSUER, sender, _paid(number) * tokens))
     return ledger
 
 
-def test_a_presale_to_the_last_unit() -> None:
-    ledger = _distribute(_collection(), lambda number: _paid(number) * 1_000, served=60)
-    ledger.add(70, COLLECTOR, COLD, pays(COLLECTOR, COLD, 100 * ETHER))
-    (presale,), rejected, leads = find_presales(ledger.build())
-    total = sum(_paid(number) for number in range(len(PAYERS)))
-    assert (rejected, leads) == ([], [])
-    assert (presale.address, presale.asset, presale.senders, len(presale.payments)) == (COLLECTOR, 0, 80, 80)
-    assert (presale.received, presale.sent_on, presale.returned, presale.net) == (total, 0, 0, total)
-    assert (presale.given.issuer, presale.given.token, presale.given.served) == (ISSUER, 1, 60)
-    assert presale.given.tokens == 1_000 * sum(_paid(number) for number in range(60))
-    assert (presale.given.rank_ppm, presale.given.one_for_one) == (1_000_000, 0)
-    assert not presale.tied, "payers and issuer alone can have made this"
+def test_a_presale_is_confirmed_by_what_the_issuer_gave() -> None:
+    confirmed, leads = find_collections(_distribute(_collection(), 60).build(), NONE)
+    assert leads == []
+    (found,) = confirmed
+    gross = sum(_paid(number) for number in range(60))
+    assert (found.collector, found.issuer, found.token, found.senders, found.served) == (COLLECTOR, ISSUER, 1, 60, 60)
+    assert (found.gross, found.tokens, found.spearman_ppm) == (gross, 1_000 * gross, 1_000_000)
 
 
-@pytest.mark.parametrize("end", [1, ISSUER])
-def test_a_collector_that_dealt_with_the_issuer(end: int) -> None:
-    ledger = _distribute(_collection(), lambda number: _paid(number) * 1_000)
-    ledger.add(50, COLLECTOR, end)
-    ((presale,), _, _) = find_presales(ledger.build())
-    assert presale.tied
+def test_without_tokens_for_most_it_is_a_lead() -> None:
+    for ledger in (_collection(), _distribute(_collection(), 30)):
+        confirmed, leads = find_collections(ledger.build(), NONE)
+        assert confirmed == []
+        (lead,) = leads
+        assert (lead.collector, lead.token, lead.round_percent) == (COLLECTOR, -1, 100)
 
 
-@pytest.mark.parametrize(
-    ("got", "served"),
-    [
-        pytest.param(lambda number: 100 * ETHER, 80, id="the same to all: an airdrop"),
-        pytest.param(lambda number: (10 - number % 9) * ETHER, 80, id="less for more"),
-        pytest.param(lambda number: _paid(number) * 1_000, 40, id="half of them only"),
-        pytest.param(lambda number: 0, 80, id="nothing"),
-    ],
-)
-def test_without_tokens_by_payment_there_is_a_lead_and_no_finding(got: Callable[[int], int], served: int) -> None:
-    presales, rejected, (lead,) = find_presales(_distribute(_collection(), got, served).build())
-    assert (presales, rejected) == ([], [])
-    assert (lead.address, lead.senders, lead.payments, lead.round_percent) == (COLLECTOR, 80, 80, 100)
-
-
-def test_amounts_that_are_not_round_make_no_lead() -> None:
-    assert find_presales(_collection(lambda number: 123_456_789_012 * (number + 1)).build()) == ([], [], [])
-
-
-def test_what_flows_through_is_no_collection() -> None:
+def test_tokens_that_do_not_follow_the_payments_confirm_nothing() -> None:
     ledger = _collection()
-    for number in range(10):
-        ledger.add(2 * number + 1.1, COLLECTOR, COLD, pays(COLLECTOR, COLD, 10 * ETHER))
-    assert find_presales(ledger.build()) == ([], [], [])
+    for number, sender in enumerate(SENDERS):
+        ledger.add(60, ISSUER, 1, gives(ISSUER, sender, 1 + number * 37 % 60))
+    confirmed, _ = find_collections(ledger.build(), NONE)
+    assert confirmed == []
 
 
-def test_failed_payments_count_nothing() -> None:
-    assert find_presales(_collection(status=Status.FAILED).build()) == ([], [], [])
+def test_an_address_that_pays_out_while_it_collects_is_neither() -> None:
+    ledger = _distribute(_collection(), 60)
+    ledger.add(5, COLLECTOR, 9, pays(COLLECTOR, 9, 20 * ETHER))
+    assert find_collections(ledger.build(), NONE) == ([], [])
 
 
-def test_fewer_than_fifty_in_sixty_days_are_no_collection() -> None:
+def test_contracts_that_are_judged_elsewhere_are_left_out() -> None:
+    assert find_collections(_collection().build(), np.array([COLLECTOR])) == ([], [])
+
+
+def test_amounts_that_nobody_chooses_are_no_lead() -> None:
     ledger = Ledger()
-    for number, payer in enumerate(PAYERS):
-        ledger.add(3 * number, payer, COLLECTOR, pays(payer, COLLECTOR, ETHER))
-    assert find_presales(ledger.build()) == ([], [], [])
+    for number, sender in enumerate(SENDERS):
+        ledger.add(number / 2, sender, COLLECTOR, pays(sender, COLLECTOR, ETHER + 7 * number + 1))
+    ledger.add(40, 5, 6, pays(5, 6, 1), forwards(6, 5, 1))
+    assert find_collections(ledger.build(), NONE) == ([], [])
 
 
-def test_a_purchase_with_its_token_at_once_is_no_presale() -> None:
+@pytest.mark.parametrize("seed", range(5))
+def test_rank_correlation_equals_scipy_s(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    a, b = random.integers(0, 9, 50).astype(np.float64), random.integers(0, 9, 50).astype(np.float64)
+    assert _spearman_ppm(a, b) == pytest.approx(1_000_000 * spearmanr(a, b).statistic, abs=1)
+
+
+def test_a_deposit_that_goes_back_and_earns_a_reward_is_neither() -> None:
+    ledger = _distribute(_collection(), 60)
+    for number, sender in enumerate(SENDERS):
+        ledger.add(90, sender, COLLECTOR, forwards(COLLECTOR, sender, _paid(number)))
+    assert find_collections(ledger.build(), NONE) == ([], [])
+
+
+def test_one_for_one_is_a_bridge_or_a_claim_and_confirms_nothing() -> None:
+    confirmed, _ = find_collections(_distribute(_collection(), 60, tokens=1).build(), NONE)
+    assert confirmed == []
+
+
+def test_the_same_to_all_for_the_same_from_all_has_no_order() -> None:
     ledger = Ledger()
-    for number, payer in enumerate(PAYERS):
-        ledger.add(number / 4, payer, COLLECTOR, pays(payer, COLLECTOR, ETHER), gives(ZERO, payer, 5 * ETHER))
-    assert find_presales(ledger.build()) == ([], [], [])
-
-
-def test_a_deposit_that_goes_back_and_earns_a_reward() -> None:
-    ledger = _distribute(_collection(), lambda number: _paid(number) // 50)
-    for number, payer in enumerate(PAYERS):
-        ledger.add(90, payer, COLLECTOR, forwards(COLLECTOR, payer, _paid(number)))
-    presales, (form,), leads = find_presales(ledger.build())
-    assert (presales, leads) == ([], [])
-    assert form.reason.startswith("deposit")
-
-
-def test_one_for_one_is_a_bridge_or_a_claim() -> None:
-    presales, (form,), leads = find_presales(_distribute(_collection(), _paid).build())
-    assert (presales, leads) == ([], [])
-    assert form.reason.startswith("parity")
-
-
-def test_a_presale_in_a_stablecoin() -> None:
-    ledger = Ledger(tokens=(1, 5))
-    for number, payer in enumerate(PAYERS):
-        ledger.add(number / 4, payer, 5, gives(payer, COLLECTOR, (number + 1) * 10**7, asset=2))
-    (presale,), _, _ = find_presales(_distribute(ledger, lambda number: (number + 1) * 3 * ETHER).build())
-    assert (presale.asset, presale.received) == (2, sum(range(1, 81)) * 10**7)
-
-
-@given(st.lists(st.tuples(st.integers(0, 2**250), st.integers(0, 6)), min_size=3, max_size=40))
-def test_rank_correlation_equals_scipy_s(pairs: list[tuple[int, int]]) -> None:
-    first, second = [a for a, _ in pairs], [b for _, b in pairs]
-    found = rank_correlation(first, second)
-    if len(set(first)) == 1 or len(set(second)) == 1:
-        assert found == 0
-    else:
-        ranked = [sorted(first).index(a) for a in first]  # scipy would round amounts of 250 bits
-        assert abs(found - 1_000_000 * float(spearmanr(np.array(ranked), np.array(second))[0])) < 2
-
-
-def test_a_report_of_all_that_is_said() -> None:
-    ledger = _distribute(_collection(), lambda number: _paid(number) * 1_000)
-    for number in range(60):
-        payer = 300 + number
-        ledger.add(100 + number / 10, payer, 7, pays(payer, 7, _paid(number)), gives(ZERO, payer, 7 * _paid(number)))
-        ledger.add(200 + number / 10, payer, 8, pays(payer, 8, ETHER))
-        ledger.add(110 + number / 10, 400 + number, 7, pays(400 + number, 7, ETHER // 10))
-        ledger.add(300 + number / 10, payer, 9, pays(payer, 9, _paid(number)), gives(ZERO, payer, _paid(number)))
-    report = survey(ledger.build())
-    assert [form.reason.split(":")[0] for form in report.rejected] == ["parity"]
-    assert [sale.contract for sale in report.sales] == [7], "and what came after it closed is no lead besides"
-    assert [presale.address for presale in report.presales] == [COLLECTOR]
-    assert [lead.address for lead in report.leads] == [8]
+    for number, sender in enumerate(SENDERS):
+        ledger.add(number / 2, sender, COLLECTOR, pays(sender, COLLECTOR, ETHER))
+        ledger.add(60, ISSUER, 1, gives(ISSUER, sender, 700))
+    confirmed, (lead,) = find_collections(ledger.build(), NONE)
+    assert (confirmed, lead.token) == ([], -1)
