@@ -18,7 +18,7 @@ import numpy as np
 
 from chain import uint256
 from chain.ethereum.model import Movement
-from chain.model import I64, Array, Bool
+from chain.model import I64, Array
 from clustering.detect import legs
 from clustering.detect import parameters as p
 from clustering.detect.legs import TokenLegs
@@ -53,7 +53,8 @@ def find_collections(ledger: EthereumLedger, known: I64) -> tuple[list[Collectio
     `known`: contracts that sell in the same transaction, or resemble it, and are judged there.
     """
     transfers = legs.token_legs(ledger)
-    pays = legs.payments(ledger)
+    pays, sent = legs.payments(ledger), _sent(ledger)
+    by_target = np.argsort(transfers.target, kind="stable")
     plain = (pays.asset == ETHER) & ~np.isin(pays.tx, transfers.tx) & ~np.isin(pays.contract, known)
     rows = np.flatnonzero(plain)
     order = rows[np.argsort(pays.contract[rows], kind="stable")]
@@ -67,11 +68,10 @@ def find_collections(ledger: EthereumLedger, known: I64) -> tuple[list[Collectio
         if len(np.unique(pays.payer[mine])) < p.PRESALE_SENDERS:
             continue
         gross = uint256.total(pays.value[mine])
-        if _outflow(ledger, collector, pays.tx[mine]) * 100 > p.PRESALE_OUTFLOW_PERCENT * gross:
+        left, returned = _flows_through(ledger, sent, collector, pays.tx[mine], pays.payer[mine])
+        if left * 100 > p.PRESALE_OUTFLOW_PERCENT * gross or returned * 100 > p.PRESALE_RETURNED_PERCENT * gross:
             continue
-        if _returned(ledger, collector, pays.tx[mine], pays.payer[mine]) * 100 > p.PRESALE_RETURNED_PERCENT * gross:
-            continue
-        judged = _judge(transfers, collector, pays.tx[mine], pays.payer[mine], pays.value[mine])
+        judged = _judge(transfers, by_target, collector, pays.tx[mine], pays.payer[mine], pays.value[mine])
         if judged.token >= 0:
             confirmed.append(judged)
         elif judged.round_percent >= p.ROUND_PERCENT:
@@ -83,29 +83,32 @@ def _by_time(found: list[Collection]) -> list[Collection]:
     return sorted(found, key=lambda each: (each.first_tx, each.collector))
 
 
-def _outflow(ledger: EthereumLedger, collector: int, txs: I64) -> int:
-    """Ether that left the address between its first and its last payment, fees left out."""
-    out = _sent(ledger, collector, int(txs[0]))
-    return uint256.total(ledger.move_value[out & (ledger.move_tx <= txs[-1])])
-
-
-def _returned(ledger: EthereumLedger, collector: int, txs: I64, payer: I64) -> int:
-    """Ether that those who had paid got back, until the end of the dataset."""
-    out = _sent(ledger, collector, int(txs[0]))
-    return uint256.total(ledger.move_value[out & np.isin(ledger.move_to, payer)])
-
-
-def _sent(ledger: EthereumLedger, collector: int, since_tx: int) -> Bool:
-    out = legs.succeeded(ledger) & (ledger.move_from == collector) & (ledger.move_asset == ETHER)
-    out &= (ledger.move_tx >= since_tx) & (ledger.move_to != collector)
+def _sent(ledger: EthereumLedger) -> tuple[I64, I64]:
+    """Who sent ether, ascending, and the rows of these movements in order of time; fees left out."""
+    out = legs.succeeded(ledger) & (ledger.move_asset == ETHER) & (ledger.move_from != ledger.move_to)
     out &= (ledger.move_kind == Movement.VALUE) | (ledger.move_kind == Movement.INTERNAL)
-    return np.asarray(out)
+    rows = np.flatnonzero(out)
+    order = np.argsort(ledger.move_from[rows], kind="stable")
+    return ledger.move_from[rows[order]].astype(np.int64), rows[order]
 
 
-def _judge(transfers: TokenLegs, collector: int, txs: I64, payer: I64, value: uint256.U64) -> Collection:
+def _flows_through(
+    ledger: EthereumLedger, sent: tuple[I64, I64], collector: int, txs: I64, payer: I64
+) -> tuple[int, int]:
+    """Ether that left the address between its first and last payment, and what its payers ever got back of it."""
+    first, last = np.searchsorted(sent[0], [collector, collector + 1])
+    rows = sent[1][first:last]
+    rows = rows[ledger.move_tx[rows] >= txs[0]]
+    meanwhile, back = rows[ledger.move_tx[rows] <= txs[-1]], rows[np.isin(ledger.move_to[rows], payer)]
+    return uint256.total(ledger.move_value[meanwhile]), uint256.total(ledger.move_value[back])
+
+
+def _judge(
+    transfers: TokenLegs, by_target: I64, collector: int, txs: I64, payer: I64, value: uint256.U64
+) -> Collection:
     senders, group = np.unique(payer, return_inverse=True)
     paid = np.bincount(group.reshape(-1), weights=legs.as_float(value))
-    token, issuer, served, rows = _distribution(transfers, senders, int(txs[0]))
+    token, issuer, served, rows = _distribution(transfers, by_target, senders, int(txs[0]))
     tokens, spearman = 0, 0
     if served * 100 >= p.PRESALE_SERVED_PERCENT * len(senders):
         place = np.searchsorted(senders, transfers.target[rows])
@@ -124,9 +127,12 @@ def _judge(transfers: TokenLegs, collector: int, txs: I64, payer: I64, value: ui
     )  # fmt: skip
 
 
-def _distribution(transfers: TokenLegs, senders: I64, first_tx: int) -> tuple[int, int, int, I64]:
+def _distribution(transfers: TokenLegs, by_target: I64, senders: I64, first_tx: int) -> tuple[int, int, int, I64]:
     """The token and the one giver that most of the senders have it from, how many, and the rows of its transfers."""
-    rows = np.flatnonzero(np.isin(transfers.target, senders) & (transfers.tx > first_tx))
+    first = np.searchsorted(transfers.target, senders, sorter=by_target)
+    count = np.searchsorted(transfers.target, senders, side="right", sorter=by_target) - first
+    rows = by_target[np.repeat(first - np.cumsum(count) + count, count) + np.arange(int(count.sum()))]
+    rows = np.sort(rows[transfers.tx[rows] > first_tx])
     if not len(rows):
         return -1, -1, 0, rows
     given = np.unique(np.stack((transfers.asset[rows], transfers.source[rows], transfers.target[rows]), axis=1), axis=0)
