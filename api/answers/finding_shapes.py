@@ -66,6 +66,8 @@ class TokenSaleFinding(TypedDict):
     """Contributions of more than nothing."""
     buyers: int
     payers: int
+    paid_by_contracts: int
+    """Purchases that a contract paid for which the transaction's sender called."""
     payer_is_not_buyer: int
     """Purchases."""
     received_gross: list[AssetAmount]
@@ -89,7 +91,7 @@ class TokenSaleFinding(TypedDict):
 
 
 class CollectionFinding(TypedDict):
-    """Ether that many paid to one address; a presale where an issuer then gave them a token in the order of that."""
+    """Ether that many paid to one address; a presale where an issuer that it dealt with gave them a token for it."""
 
     finding: str
     kind: str
@@ -104,13 +106,15 @@ class CollectionFinding(TypedDict):
     round_percent: int
     """Payments of whole tenths of an ether."""
     token: str | None
-    """Null for a lead: no token that one issuer gave most of the senders is known."""
+    """Null where no token that one issuer gave most of the senders is known."""
     issuer: str | None
     served: int
     """Senders who were given the token."""
     tokens_given: str
     spearman_ppm: int
     """Rank correlation of what was paid and what was given, in parts per million."""
+    tied: bool
+    """The collector itself dealt with the issuer or the token; a lead where not."""
     evidence: list[str]
     statement: str
 

@@ -53,6 +53,10 @@ STATEMENT = (
 )
 
 NO_TRIAL = "not measured: no labelled presale was at hand"
+UNTIED = (
+    "a lead and no finding: an issuer gave payers of this address a token in the order of what they paid, which payers "
+    "and issuer can do to any address; nothing shows that its holder dealt with them"
+)
 LEAD = "a lead and no finding: many paid one address round amounts, and no token is known that they had for it"
 
 EVIDENCE_COLUMNS = (
@@ -147,6 +151,7 @@ def finding(names: Names, network: str, sale: TokenSale) -> TokenSaleFinding:
         "purchases": len(bought),
         "buyers": sale.beneficiaries,
         "payers": sale.payers,
+        "paid_by_contracts": sale.through_wallets,
         "payer_is_not_buyer": sale.differ,
         "received_gross": names.amounts(sale.gross),
         "net_of_recycling_and_refunds": names.amounts({asset: sale.net(asset) for asset in sale.gross}),
@@ -224,12 +229,12 @@ def _agent(names: Names, agent: Any) -> AgentRow:
 
 
 def _collection(names: Names, network: str, found: Collection) -> CollectionFinding:
-    is_lead = found.token < 0
+    named = found.token >= 0
     collector, first = names.address(found.collector), names.transaction(found.first_tx)
     identity = f"{network} {TOKEN_SALES} {collector} {first}"
     return {
         "finding": hashlib.sha256(identity.encode()).hexdigest(),
-        "kind": "suspected collection" if is_lead else "presale",
+        "kind": "presale" if found.tied else "lead",
         "rule": "token-sale/S2",
         "rule_version": RULE_VERSION,
         "rate": NO_TRIAL,
@@ -239,13 +244,14 @@ def _collection(names: Names, network: str, found: Collection) -> CollectionFind
         "senders": found.senders,
         "received_gross": names.amounts({ETHER_ID: found.gross}),
         "round_percent": found.round_percent,
-        "token": None if is_lead else names.asset(found.token),
-        "issuer": None if is_lead else names.address(found.issuer),
+        "token": names.asset(found.token) if named else None,
+        "issuer": names.address(found.issuer) if named else None,
         "served": found.served,
         "tokens_given": str(found.tokens),
         "spearman_ppm": found.spearman_ppm,
+        "tied": found.tied,
         "evidence": [first, names.transaction(found.last_tx)],
-        "statement": LEAD if is_lead else STATEMENT,
+        "statement": STATEMENT if found.tied else UNTIED if named else LEAD,
     }
 
 

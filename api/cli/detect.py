@@ -122,8 +122,7 @@ def sale_lines(found: TokenSaleFinding) -> Iterator[str]:
 
 
 def _collection(found: CollectionFinding) -> Iterator[str]:
-    word = "lead" if found["token"] is None else "presale"
-    yield f"{word:<12} {found['finding'][:16]} by {found['rule']} ({found['rate']})"
+    yield f"{found['kind']:<12} {found['finding'][:16]} by {found['rule']} ({found['rate']})"
     yield f"  collector  {found['collector']}"
     yield f"  window     {found['window'][0]} to {found['window'][1]}"
     senders = counted(found["senders"], "sender")

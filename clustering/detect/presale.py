@@ -5,14 +5,17 @@ Without the tokens a collection is a lead and no finding: donations, games and m
 
 How it fails. An address that is emptied while it collects reads as a service. Tokens that are given by lot do not
 follow what was paid, and where all paid the same there is no order to follow. A reward for money that stays, or a free
-distribution by what people had once paid to the address, has the form of a presale; and payers and issuer can make the
-form alone, without whoever holds the address. Payments in tokens or in bitcoin, and through wallets that are
-contracts, are not seen.
+distribution by what people had once paid to the address, has the form of a presale. Payments in tokens or in bitcoin,
+and through wallets that are contracts, are not seen.
+
+Payers and an issuer can make the form around any address without whoever holds it. So a collection is confirmed only
+where the collector itself did something with the issuer or the token: it is the issuer, it called one of them, or its
+ether went to one of them. A token's logs tie nothing: who writes them says what they like.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,17 +41,19 @@ class Collection:
     round_percent: int
     """Payments that are whole tenths of an ether."""
     token: int
-    """Asset that one issuer gave most of the senders; -1 for a lead."""
+    """Asset that one issuer gave most of the senders, in the order of what they paid; -1 where there is none."""
     issuer: int
     served: int
     """Senders who were given the token."""
     tokens: int
     spearman_ppm: int
     """Rank correlation of what was paid and what was given."""
+    tied: bool
+    """The collector itself dealt with the issuer or the token."""
 
 
 def find_collections(ledger: EthereumLedger, known: I64) -> tuple[list[Collection], list[Collection]]:
-    """Confirmed presales, and suspected collections, in order of their first payment.
+    """Confirmed presales, and leads, in order of their first payment.
 
     `known`: contracts that sell in the same transaction, or resemble it, and are judged there.
     """
@@ -72,9 +77,10 @@ def find_collections(ledger: EthereumLedger, known: I64) -> tuple[list[Collectio
         if left * 100 > p.PRESALE_OUTFLOW_PERCENT * gross or returned * 100 > p.PRESALE_RETURNED_PERCENT * gross:
             continue
         judged = _judge(transfers, by_target, collector, pays.tx[mine], pays.payer[mine], pays.value[mine])
-        if judged.token >= 0:
+        judged = replace(judged, tied=_is_tied(ledger, sent, judged))
+        if judged.tied:
             confirmed.append(judged)
-        elif judged.round_percent >= p.ROUND_PERCENT:
+        elif judged.token >= 0 or judged.round_percent >= p.ROUND_PERCENT:
             leads.append(judged)
     return _by_time(confirmed), _by_time(leads)
 
@@ -123,8 +129,19 @@ def _judge(
     whole = sum(amount % p.ROUND_UNIT == 0 for amount in uint256.to_ints(value))
     return Collection(
         collector, int(txs[0]), int(txs[-1]), len(txs), len(senders), uint256.total(value), whole * 100 // len(txs),
-        token, issuer, served, tokens, spearman,
+        token, issuer, served, tokens, spearman, False,
     )  # fmt: skip
+
+
+def _is_tied(ledger: EthereumLedger, sent: tuple[I64, I64], found: Collection) -> bool:
+    """Whether the collector is the issuer, called the issuer or the token, or sent ether to one of them."""
+    if found.token < 0:
+        return False
+    others = [found.issuer, int(ledger.asset_contract[found.token])]
+    first, last = np.searchsorted(sent[0], [found.collector, found.collector + 1])
+    paid = np.isin(ledger.move_to[sent[1][first:last]], others).any()
+    called = ((ledger.tx_from == found.collector) & np.isin(ledger.tx_to, others)).any()
+    return found.collector in others or bool(paid or called)
 
 
 def _distribution(transfers: TokenLegs, by_target: I64, senders: I64, first_tx: int) -> tuple[int, int, int, I64]:

@@ -297,14 +297,17 @@ def test_tables_that_cannot_be_read_store_nothing(
 ) -> None:
     with pytest.raises(MalformedData, match=reason):
         _load(instance, _tables(tmp_path, **tables), "nothing")
-    with pytest.raises(SourceError, match="no file"):
-        EtlFolder(tmp_path / "..", 1) if not list(tmp_path.iterdir()) else EtlFolder(_tables(tmp_path / "empty"), 1)
 
     async def work() -> None:
         async with connected(instance.url) as connection:
             assert (await EthereumStore(connection).dataset("nothing")).counts["block"] == 0
 
     asyncio.run(work())
+
+
+def test_a_folder_without_tables_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no file"):
+        EtlFolder(tmp_path, 1)
 
 
 def test_two_sources_that_contradict_each_other_are_refused_whole(instance: Instance, tmp_path: Path) -> None:
@@ -348,18 +351,19 @@ def test_presales_are_kept_as_findings(instance: Instance, tmp_path: Path) -> No
             rows.append(f"{digest},{number + 1},{place},{1_500_000_000 + number},{sender},{collector},{paid},1")
         rows.append(f"0x{900 + number:064x},{number + 90},0,{1_500_000_900 + number},{A},{T},0,1")
         gifts.append(f"{T},{A},{sender},{7 * paid},0x{900 + number:064x},0,{number + 90}")
+    # the first collector hands the issuer what it collected; the second never had to do with it
+    rows.append(f"{TX[0]},400,0,1500009000,{B},{A},{10**18},1")
     assert _load(instance, _tables(tmp_path, transactions=rows, token_transfers=gifts), "presale").rejects == []
 
     async def work() -> None:
         async with connected(instance.url) as connection:
             (answer,) = (await sales_body(connection, "presale"))[0]["answers"]
-            assert (answer["findings"], answer["leads"]) == ([], [])
-            found = answer["presales"]
-            assert sorted(each["collector"].lower() for each in found) == [B, C]
-            assert {(each["kind"], each["token"], each["served"]) for each in found} == {
-                ("presale", found[0]["token"], 60)
-            }
+            assert answer["findings"] == []
+            (found,), (lead,) = answer["presales"], answer["leads"]
+            assert (found["collector"].lower(), lead["collector"].lower()) == (B, C)
+            assert (found["kind"], found["served"], lead["kind"], lead["served"]) == ("presale", 60, "lead", 60)
+            assert found["token"] == lead["token"] is not None
             kept = await findings_body(connection, "eth", "presale", None)
-            assert len(kept["answers"][0]["findings"]) == 2
+            assert [each["finding"] for each in kept["answers"][0]["findings"]] == [found["finding"]]
 
     asyncio.run(work())

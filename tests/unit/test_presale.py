@@ -25,7 +25,10 @@ def _collection() -> Ledger:
     return ledger
 
 
-def _distribute(ledger: Ledger, share: int, tokens: int = 1_000) -> Ledger:
+def _distribute(ledger: Ledger, share: int, tokens: int = 1_000, *, tied: bool = True) -> Ledger:
+    """The issuer gives tokens; `tied`: the collector hands it what was collected."""
+    if tied:
+        ledger.add(70, COLLECTOR, ISSUER, pays(COLLECTOR, ISSUER, ETHER))
     for number, sender in list(enumerate(SENDERS))[:share]:
         ledger.add(60, ISSUER, 1, gives(ISSUER, sender, _paid(number) * tokens))
     return ledger
@@ -38,6 +41,19 @@ def test_a_presale_is_confirmed_by_what_the_issuer_gave() -> None:
     gross = sum(_paid(number) for number in range(60))
     assert (found.collector, found.issuer, found.token, found.senders, found.served) == (COLLECTOR, ISSUER, 1, 60, 60)
     assert (found.gross, found.tokens, found.spearman_ppm) == (gross, 1_000 * gross, 1_000_000)
+
+
+def test_who_gives_tokens_to_the_payers_of_a_stranger_s_address_makes_a_lead() -> None:
+    confirmed, (lead,) = find_collections(_distribute(_collection(), 60, tied=False).build(), NONE)
+    assert confirmed == []
+    assert (lead.token, lead.issuer, lead.served, lead.tied) == (1, ISSUER, 60, False)
+
+
+def test_a_call_of_the_token_ties_as_well() -> None:
+    ledger = _distribute(_collection(), 60, tied=False)
+    ledger.add(55, COLLECTOR, 1)
+    (found,), _ = find_collections(ledger.build(), NONE)
+    assert found.tied
 
 
 def test_without_tokens_for_most_it_is_a_lead() -> None:
