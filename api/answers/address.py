@@ -8,10 +8,7 @@ import numpy as np
 
 from api.answers import text
 from api.answers.address_facts import address_facts, amounts_of
-from api.answers.cluster import cluster_at, cluster_name, describe
-from api.answers.naming import Holder, Named, check_level, name_address
-from api.answers.pages import CursorExpired, Page, Place, walk
-from api.answers.shapes import (
+from api.answers.address_shapes import (
     AddressAnswer,
     AddressBody,
     AddressTransaction,
@@ -20,6 +17,9 @@ from api.answers.shapes import (
     LookupRow,
     LookupRowAnswer,
 )
+from api.answers.cluster import cluster_at, cluster_name, describe
+from api.answers.naming import Holder, Named, check_level, name_address
+from api.answers.pages import CursorExpired, Page, Place, walk
 from api.answers.view import DatasetView
 from chain.activity import Entry, Facts
 from chain.errors import AddressError, LimitExceeded

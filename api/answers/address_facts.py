@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing_extensions import TypedDict
 
 from api.answers import text
-from api.answers.shapes import Amount, Member
+from api.answers.cluster_shapes import Member
+from api.answers.shapes import Amount
 from api.answers.shapes import Facts as FactsShape
 from api.answers.view import DatasetView, has_everything
 from chain.activity import Facts

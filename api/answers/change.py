@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from api.answers import text
-from api.answers.shapes import Change, ChangeVote
+from api.answers.transaction_shapes import Change, ChangeVote
 from api.answers.view import DatasetView, has_everything
 from chain.model import I64, UNKNOWN, OutputType, Proof
 from chain.store.answers import StoredTransaction

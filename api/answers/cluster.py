@@ -9,20 +9,10 @@ import numpy as np
 
 from api.answers import text
 from api.answers.address_facts import amounts_of, member_facts
+from api.answers.cluster_shapes import ClusterBody, ClusterLink, ClusterLinksBody, Member, MembersBody
 from api.answers.naming import Handle, find_handle
 from api.answers.pages import CursorExpired, Page, Place, walk
-from api.answers.shapes import (
-    Cluster,
-    ClusterBody,
-    ClusterLink,
-    ClusterLinksBody,
-    ClusterName,
-    Limit,
-    Member,
-    MembersBody,
-    RuleCount,
-    Summary,
-)
+from api.answers.shapes import Cluster, ClusterName, Limit, RuleCount, Summary
 from api.answers.view import DatasetView, Moment
 from chain.activity import Facts
 from chain.errors import NotFound

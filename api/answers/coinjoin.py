@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from api.answers.shapes import TransactionClass
 from api.answers.text import bitcoin
+from api.answers.transaction_shapes import TransactionClass
 from api.answers.view import DatasetView
 from chain.model import OutputType
 from clustering.bitcoin import coinjoin

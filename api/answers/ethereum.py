@@ -14,13 +14,15 @@ from api.answers.ethereum_shapes import (
     EthereumAddressAnswer,
     EthereumAddressBody,
     EthereumAnswer,
+    EthereumCoverage,
     EthereumMovement,
     EthereumTransactionAnswer,
     EthereumTransactionBody,
     Holding,
 )
 from api.answers.naming import check_height
-from api.answers.shapes import Asked, AsOf, DatasetState, EthereumCoverage, Limit, Seen
+from api.answers.shapes import Asked, AsOf, Limit, Seen
+from api.answers.state_shapes import DatasetState
 from api.answers.view import InvalidParameter
 from chain.errors import NotFound
 from chain.ethereum import address as codec

@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from typing_extensions import TypedDict
 
-from api.answers.shapes import AddressLabels, Amount, Asked, AsOf, EthereumCoverage, Limit, Seen
+from api.answers.label_shapes import AddressLabels
+from api.answers.shapes import Amount, Asked, AsOf, Limit, Seen
+
+
+class EthereumCoverage(TypedDict):
+    """What a dataset holds, and what its sources did not have."""
+
+    kind: Literal["full", "extract"]
+    network: str
+    anchor_height: int | None
+    blocks: int
+    blocks_stated: int
+    """Not proved by bytes."""
+    blocks_without_receipts: int
+    blocks_without_logs: int
+    blocks_without_token_transfers: int
+    blocks_without_traces: int
+    transactions: int
+    fees_missing: int
+    status_unknown: int
+    """Transactions whose success no receipt and no trace tells."""
 
 
 class EthereumAnswer(TypedDict):

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from api.answers import text
 from api.answers.cluster import Found, cluster_at
+from api.answers.cluster_shapes import ChainConfidence, ChainLink, ExplainAnswer, ExplainBody, Side
 from api.answers.naming import Holder, name_address
-from api.answers.shapes import ChainConfidence, ChainLink, ClusterName, ExplainAnswer, ExplainBody, Limit, Side
+from api.answers.shapes import ClusterName, Limit
 from api.answers.view import DatasetView
 from clustering import rates
 from clustering.levels import chain_confidence

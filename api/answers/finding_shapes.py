@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing_extensions import TypedDict
 
-from api.answers.shapes import AsOf, EthereumCoverage
+from api.answers.ethereum_shapes import EthereumCoverage
+from api.answers.shapes import AsOf
 
 
 class AssetAmount(TypedDict):

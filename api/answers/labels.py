@@ -17,8 +17,7 @@ import orjson
 
 from api.answers import text
 from api.answers.cluster import Found, cluster_at
-from api.answers.naming import Holder, name_address
-from api.answers.shapes import (
+from api.answers.label_shapes import (
     AddressLabels,
     ClusterLabels,
     InheritedLabel,
@@ -26,9 +25,10 @@ from api.answers.shapes import (
     LabelConflict,
     LabelsBody,
     LabelSource,
-    Limit,
     NamedService,
 )
+from api.answers.naming import Holder, name_address
+from api.answers.shapes import Limit
 from api.answers.view import DatasetView, InvalidParameter
 from api.labels.column import label_column
 from api.labels.statements import statement

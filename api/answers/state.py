@@ -9,7 +9,7 @@ import numpy as np
 
 from api.answers import text
 from api.answers.pages import Page, Place, walk
-from api.answers.shapes import DatasetState, HealthBody, RunRow, RunsBody
+from api.answers.state_shapes import DatasetState, HealthBody, RunRow, RunsBody
 from api.answers.view import DatasetView
 from chain.store.answers import State
 from chain.store.dataset import Dataset

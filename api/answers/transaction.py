@@ -11,15 +11,8 @@ from api.answers import text
 from api.answers.change import change_of
 from api.answers.coinjoin import class_of
 from api.answers.naming import asked_for
-from api.answers.shapes import (
-    BlockName,
-    Credit,
-    Debit,
-    Limit,
-    TransactionAnswer,
-    TransactionBody,
-    TransactionLink,
-)
+from api.answers.shapes import Limit
+from api.answers.transaction_shapes import BlockName, Credit, Debit, TransactionAnswer, TransactionBody, TransactionLink
 from api.answers.view import DatasetView, InvalidParameter
 from chain.errors import NotFound
 from chain.model import I64, hash_bytes, hash_text

@@ -8,8 +8,8 @@ import typer
 
 from api.answers.ethereum import ethereum_state
 from api.answers.opening import LOADED, open_view
-from api.answers.shapes import DatasetState
 from api.answers.state import dataset_state
+from api.answers.state_shapes import DatasetState
 from api.cli.options import DatasetOption, FormatOption, run, settings
 from api.cli.output import Format, print_object, print_rows
 from api.instance import session

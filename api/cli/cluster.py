@@ -10,20 +10,13 @@ import typer
 from api import clusterings
 from api.answers import ethereum
 from api.answers.address import address_body
+from api.answers.address_shapes import AddressAnswer, AddressBody
+from api.answers.cluster_shapes import ExplainAnswer, ExplainBody
 from api.answers.ethereum_shapes import EthereumAddressBody
 from api.answers.explain import explain_body
 from api.answers.labels import address_labels, asking
 from api.answers.opening import check_chain, open_views
-from api.answers.shapes import (
-    AddressAnswer,
-    AddressBody,
-    Asked,
-    ClusterName,
-    ExplainAnswer,
-    ExplainBody,
-    Facts,
-    Seen,
-)
+from api.answers.shapes import Asked, ClusterName, Facts, Seen
 from api.answers.text import bitcoin
 from api.cli import held, runs
 from api.cli.ethereum import address_lines, is_ethereum

@@ -9,10 +9,10 @@ from api.answers.ethereum_shapes import (
     Asset,
     EthereumAddressAnswer,
     EthereumAddressBody,
+    EthereumCoverage,
     EthereumTransactionAnswer,
     EthereumTransactionBody,
 )
-from api.answers.shapes import EthereumCoverage
 from api.cli.output import counted, limit_lines
 
 

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
+from api.answers.label_shapes import AddressLabels, ClusterLabels, Label, LabelConflict, LabelsBody
 from api.answers.labels import asking, labels_body
 from api.answers.opening import CHAINS, open_views
-from api.answers.shapes import AddressLabels, ClusterLabels, Label, LabelConflict, LabelsBody
 from api.answers.text import stamp
 from api.answers.view import DatasetView
 from api.cli.options import FormatOption, run, settings

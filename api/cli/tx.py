@@ -7,9 +7,9 @@ import typer
 from api.answers import ethereum
 from api.answers.ethereum_shapes import EthereumTransactionBody
 from api.answers.opening import open_views
-from api.answers.shapes import Change, TransactionAnswer, TransactionBody, TransactionClass
 from api.answers.text import bitcoin
 from api.answers.transaction import read_txid, stored, transaction_body
+from api.answers.transaction_shapes import Change, TransactionAnswer, TransactionBody, TransactionClass
 from api.cli.ethereum import transaction_lines
 from api.cli.options import DatasetOption, FormatOption, run, settings
 from api.cli.output import Format, counted, limit_lines, print_lines, print_object

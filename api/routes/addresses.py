@@ -10,9 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.answers.address import LOOKUP_ADDRESSES, address_body, lookup_body, transactions_page
+from api.answers.address_shapes import AddressBody, AddressTransactionsBody, LookupBody
+from api.answers.cluster_shapes import ExplainBody
 from api.answers.explain import explain_body
 from api.answers.labels import Asker, address_labels, today
-from api.answers.shapes import AddressBody, AddressTransactionsBody, ExplainBody, LookupBody
 from api.answers.view import InvalidParameter
 from api.routes.service import (
     ANY_FORM,

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.answers.cluster import cluster_body, links_page, members_page, of_handle
+from api.answers.cluster_shapes import ClusterBody, ClusterLinksBody, MembersBody
 from api.answers.history import history as history_of
 from api.answers.run_shapes import HistoryBody
-from api.answers.shapes import ClusterBody, ClusterLinksBody, MembersBody
 from api.answers.view import DatasetView
 from api.routes.service import (
     DEFAULT_LIMIT,

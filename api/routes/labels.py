@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from api.answers.label_shapes import LabelsBody
 from api.answers.labels import Asker, labels_body, today
 from api.answers.opening import CHAINS
-from api.answers.shapes import LabelsBody
 from api.answers.view import DatasetView
 from api.routes.service import ANY_FORM, EXAMPLE, AsOfHeight, Service, ServiceOf, answered, problems
 from chain.errors import NotFound

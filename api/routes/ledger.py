@@ -10,9 +10,10 @@ from starlette.responses import Response
 from api.answers.diff import LISTED, MAX_LISTED, diff
 from api.answers.ethereum import ethereum_state
 from api.answers.run_shapes import DiffBody
-from api.answers.shapes import HealthBody, RunsBody, TransactionBody
 from api.answers.state import dataset_state, health_body, runs_page
+from api.answers.state_shapes import HealthBody, RunsBody
 from api.answers.transaction import read_txid, stored, transaction_body
+from api.answers.transaction_shapes import TransactionBody
 from api.answers.view import DatasetView
 from api.routes.service import (
     DATASET,

@@ -40,8 +40,8 @@ from clustering.bitcoin.change.model import MARGIN, PUBLISHED_WEIGHTS, scores
 from clustering.bitcoin.change.votes import Surroundings, Votes, cast, freshness, window
 from clustering.bitcoin.ledger import Ledger
 from clustering.simulate.sample import sample_chain
+from tests.unit.answering import A, B, C, output, spend, transaction
 from tests.unit.blocks import batch_of, real_blocks
-from tests.unit.test_answers import A, B, C, output, spend, transaction
 from tests.unit.views import _view, extract_view, full_view, named, row
 
 OP_RETURN = output(None, 0)
