@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("scan", "ingest", "hub", "clusters", "coinjoins", "simulate")
+BENCHMARKS = ("scan", "ingest", "hub", "clusters", "coinjoins", "simulate", "ethereum")
 NOTHING_TO_MEASURE = 2
 
 

@@ -19,6 +19,7 @@ from chain.errors import IntegrityError, StoreError
 from chain.ethereum import extract
 from chain.ethereum.laying import LaidBatch, distinct_addresses, lay
 from chain.ethereum.model import EthereumBatch
+from chain.ethereum.verify import verify_links
 from chain.source import Reject, Tip
 from chain.store.ethereum import EthereumDataset, EthereumStore
 from chain.store.postgres import LOST, Connection, available
@@ -216,25 +217,12 @@ async def _load_batches(
     while (batch := await asyncio.to_thread(next, batches, None)) is not None:
         if not batch.block_count:
             continue
-        _check_links(batch, dataset)
+        first = (dataset.anchor_height or 0) if dataset.tip is None else dataset.tip.height + 1
+        verify_links(batch, dataset.tip, first)
         await to_the_end(store.commit(dataset, await _lay(store, dataset, batch)))
         dataset = await store.dataset(dataset.name)
         progress(int(batch.block_height[-1]), aim)
     return dataset
-
-
-def _check_links(batch: EthereumBatch, dataset: EthereumDataset) -> None:
-    """`parent`: every block stands on the one before it, the first on the stored tip or at the anchor."""
-    tip = dataset.tip
-    height = (dataset.anchor_height or 0) if tip is None else tip.height + 1
-    parent = None if tip is None else tip.hash
-    for place in range(batch.block_count):
-        found = int(batch.block_height[place])
-        if found != height:
-            raise IntegrityError("parent", f"height {height}", f"the source goes on with block {found}")
-        if parent is not None and batch.block_parent[place].tobytes() != parent:
-            raise IntegrityError("parent", f"height {height}", f"it does not stand on 0x{parent.hex()}")
-        parent, height = batch.block_hash[place].tobytes(), height + 1
 
 
 async def _fork_point(store: EthereumStore, dataset: EthereumDataset, source: BlockSource, tip: Tip) -> Tip:

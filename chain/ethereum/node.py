@@ -79,7 +79,7 @@ class EthereumNode:
         return Tip(_quantity(found.get("number"), "number"), bytes.fromhex(found["hash"].removeprefix("0x")))
 
     def batches(self, first: int, last: int | None) -> Iterator[EthereumBatch]:
-        """The node's chain as it stands now; one that changes meanwhile fails the `parent` check and is read again."""
+        """The node's chain as it stands now. One that changes meanwhile fails the `parent` check: load again."""
         tip = self.tip()
         end = -1 if tip is None else tip.height if last is None else min(last, tip.height)
         with ThreadPoolExecutor(WORKERS) as pool:

@@ -7,7 +7,6 @@ is ignored, nor to fields that Ethereum's JSON does not define.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from chain.ethereum.block import Block
 from chain.ethereum.fields import Claims, encode
 from chain.ethereum.header import BLOB_GAS, NO_UNCLES, blob_price
 from chain.ethereum.keccak import keccak256
+from chain.ethereum.model import EthereumBatch
 from chain.ethereum.receipts import Receipt, blooms
 from chain.ethereum.transactions import Transaction
 from chain.ethereum.trie import ordered_root
@@ -65,14 +65,24 @@ def verify_block(block: Block, chain_id: int | None = None) -> None:
         _check_receipts(block, block.receipts)
 
 
-def verify_links(blocks: Sequence[Block], parent: Tip | None) -> None:
-    """`parent` and `height`: the blocks are a chain that goes on from `parent` (None: from anywhere)."""
-    tip = parent
-    for block in blocks:
-        if tip is not None:
-            _check("parent", _place(block), tip.hash, block.header.parent_hash)
-            _check("height", _place(block), tip.height + 1, block.header.number)
-        tip = Tip(block.header.number, block.hash)
+def verify_links(batch: EthereumBatch, tip: Tip | None, first: int) -> None:
+    """`height` and `parent`: the blocks follow one another from height `first` on, the first of them on `tip`.
+
+    `tip` None: the first is an anchor, or genesis.
+    """
+    due = np.arange(first, first + batch.block_count)
+    wrong = np.flatnonzero(batch.block_height != due)
+    if len(wrong):
+        place = int(wrong[0])
+        found = int(batch.block_height[place])
+        raise IntegrityError("height", f"height {int(due[place])}", f"the source goes on with block {found}")
+    before = np.concatenate((batch.block_parent[:1], batch.block_hash[:-1]))
+    if tip is not None:
+        before[0] = np.frombuffer(tip.hash, np.uint8)
+    wrong = np.flatnonzero((batch.block_parent != before).any(axis=1))
+    if len(wrong):
+        parent = before[int(wrong[0])].tobytes().hex()
+        raise IntegrityError("parent", f"height {int(due[wrong[0]])}", f"it does not stand on 0x{parent}")
 
 
 def created_address(sender: bytes, nonce: int) -> bytes:

@@ -15,7 +15,7 @@ import pytest
 from api.answers.ethereum import address_body, balances_body, transaction_body
 from api.answers.findings import findings_body, sales_body
 from api.instance import Instance
-from chain import uint256
+from chain import faults, uint256
 from chain.errors import AddressError, HeadwaterError, IntegrityError, MalformedData, NotFound, SourceError
 from chain.ethereum.etl import EtlFolder
 from chain.ethereum.load import EthereumReport, load_extract
@@ -322,6 +322,27 @@ def test_two_sources_that_contradict_each_other_are_refused_whole(instance: Inst
         with pytest.raises(IntegrityError, match=r"conflict|place"):
             _load(instance, _tables(tmp_path / name, transactions=[TRANSACTIONS, row]), "contradicted")
     assert asyncio.run(_nets(instance, "contradicted")) == before
+
+
+@pytest.mark.parametrize("point", ["during_rollback", "after_copy", "before_commit"])
+def test_what_fails_in_the_middle_leaves_what_was_there(
+    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    name = "cut-" + point.replace("_", "-")
+    _load(instance, _tables(tmp_path / "one", transactions=[TRANSACTIONS, GOOD]), name)
+    before = asyncio.run(_nets(instance, name))
+
+    def reach(here: str, pid: int) -> None:
+        if here == point:
+            raise OSError(f"no room at {pid}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(faults, "reach", reach)
+        with pytest.raises(HeadwaterError, match="no room"):
+            _load(instance, _sample(tmp_path / "more"), name)
+    assert asyncio.run(_nets(instance, name)) == before
+    _load(instance, _sample(tmp_path / "more"), name)
+    assert asyncio.run(_nets(instance, name))[C, T] == -(2**256 - 1)
 
 
 def test_a_dataset_of_one_chain_takes_no_other(instance: Instance, tmp_path: Path) -> None:

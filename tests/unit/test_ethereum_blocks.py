@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from web3._utils.rpc_abi import RPC
 
 from chain.errors import IntegrityError, MalformedData
 from chain.ethereum import fields
-from chain.ethereum.block import block_from_bytes, block_from_json, block_from_rlp
+from chain.ethereum.block import Block, block_from_bytes, block_from_json, block_from_rlp
 from chain.ethereum.header import blob_price
+from chain.ethereum.movements import batch_of
 from chain.ethereum.transactions import transaction_from_raw
 from chain.ethereum.trie import EMPTY_ROOT, ordered_root
 from chain.ethereum.verify import CHECKS, created_address, verify_block, verify_links
@@ -44,6 +45,10 @@ from tests.unit.ethereum_blocks import (
 JSON_BLOCKS = ("Frontier", "DAO", "Byzantium", "Berlin", "Cancun", *map(str, range(22431080, 22431086)))
 RLP_BLOCKS = (14764013, 15537393, 15537394, 15547621, 17062257, 19426586, 19426587, 22431083, 22431084)
 HEADER, BODY, RECEIPTS = range(3)
+
+
+def links(blocks: Sequence[Block], tip: Tip | None, first: int) -> None:
+    verify_links(batch_of(blocks, 1), tip, first)
 
 
 def loaded(obj: Json, receipts: list[Json] | None = None) -> None:
@@ -119,11 +124,11 @@ def test_json_and_rlp_of_one_block_agree(data: Path, number: int) -> None:
 
 def test_real_blocks_link(data: Path) -> None:
     blocks = [block_from_json(real_json(data, str(number)), None) for number in range(22431080, 22431084)]
-    verify_links(blocks, None)
-    verify_links(blocks[1:], Tip(22431080, blocks[0].hash))
-    refused("parent", lambda: verify_links([blocks[0], blocks[2]], None))
-    refused("parent", lambda: verify_links(blocks, Tip(22431079, bytes(32))))
-    refused("height", lambda: verify_links(blocks[1:], Tip(22431079, blocks[0].hash)))
+    links(blocks, None, 22431080)
+    links(blocks[1:], Tip(22431080, blocks[0].hash), 22431081)
+    refused("height", lambda: links([blocks[0], blocks[2]], None, 22431080))
+    refused("height", lambda: links(blocks, None, 22431079))
+    refused("parent", lambda: links(blocks, Tip(22431079, bytes(32)), 22431080))
 
 
 def test_blob_price(data: Path) -> None:
@@ -264,10 +269,11 @@ def test_small_blocks_link() -> None:
     first = sealed(bare_header(10), (), ())
     second = sealed(bare_header(11, first.hash), (), ())
     verify_block(first)
-    verify_links([first, second], None)
-    verify_links([second], Tip(10, first.hash))
-    refused("parent", lambda: verify_links([second], Tip(10, second.hash)))
-    refused("height", lambda: verify_links([first, sealed(bare_header(12, first.hash), (), ())], None))
+    links([first, second], None, 10)
+    links([second], Tip(10, first.hash), 11)
+    refused("parent", lambda: links([second], Tip(10, second.hash), 11))
+    refused("parent", lambda: links([first, sealed(bare_header(11, second.hash), (), ())], None, 10))
+    refused("height", lambda: links([first, sealed(bare_header(12, first.hash), (), ())], None, 10))
 
 
 # Against other libraries
