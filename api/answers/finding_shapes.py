@@ -73,11 +73,13 @@ class TokenSaleFinding(TypedDict):
     """Purchases."""
     received_gross: list[AssetAmount]
     net_of_recycling_and_refunds: list[AssetAmount]
+    """Without ether where a purchase's block has no traces: refunds are then not known."""
     tokens_given: str
     price_tiers: list[TierRow]
     purchases_at_no_repeated_price: int
     collected: list[FlowRow]
     retained_in_contract: list[AssetAmount]
+    """Without ether where a purchase's block has no traces."""
     refunded: list[FlowRow]
     recycled: list[FlowRow]
     purchases_with_traces: int

@@ -127,6 +127,8 @@ def finding(names: Names, network: str, sale: TokenSale) -> TokenSaleFinding:
     bought, ledger, proceeds = sale.bought, names.ledger, sale.proceeds
     first, last = int(bought.tx[0]), int(bought.tx[-1])
     contract, token = names.address(sale.contract), names.asset(sale.token)
+    # only traces tell what ether left a contract; tokens have their logs
+    covered = [asset for asset in sale.gross if asset != ETHER_ID or proceeds.traced == len(bought)]
     lists: dict[str, list[Any]] = {
         "price_tiers": [_tier(names, tier) for tier in sale.tiers],
         "collected": [_flow(names, flow) for flow in proceeds.collected],
@@ -154,10 +156,10 @@ def finding(names: Names, network: str, sale: TokenSale) -> TokenSaleFinding:
         "paid_by_contracts": sale.through_wallets,
         "payer_is_not_buyer": sale.differ,
         "received_gross": names.amounts(sale.gross),
-        "net_of_recycling_and_refunds": names.amounts({asset: sale.net(asset) for asset in sale.gross}),
+        "net_of_recycling_and_refunds": names.amounts({asset: sale.net(asset) for asset in covered}),
         "tokens_given": str(sale.tokens),
         "purchases_at_no_repeated_price": sale.untiered,
-        "retained_in_contract": names.amounts(proceeds.retained),
+        "retained_in_contract": names.amounts({asset: proceeds.retained[asset] for asset in covered}),
         "purchases_with_traces": proceeds.traced,
         "concentration": {
             "top_buyers": parameters.TOP_BUYERS,

@@ -93,7 +93,7 @@ def sale_lines(found: TokenSaleFinding) -> Iterator[str]:
     )
     yield from (f"  received   {_amount(row)}, gross" for row in found["received_gross"])
     yield from (
-        f"  net        {_amount(row)}, of refunds and the issuer's own recycling"
+        f"  net        {_amount(row)}, less refunds and the issuer's own recycling"
         for row in found["net_of_recycling_and_refunds"]
     )
     for tier in found["price_tiers"][:SHOWN]:
@@ -109,7 +109,7 @@ def sale_lines(found: TokenSaleFinding) -> Iterator[str]:
     yield from _flows("recycled", found["recycled"])
     if found["purchases_with_traces"] < found["purchases"]:
         without = found["purchases"] - found["purchases_with_traces"]
-        yield f"  not covered where the money of {counted(without, 'purchase')} went: their blocks have no traces"
+        yield f"  not covered where the ether of {counted(without, 'purchase')} went, and refunds: no traces of their blocks"
     share = found["concentration"]
     percent, rest = divmod(share["top_share_ppm"], 10_000)
     yield f"  shares     {percent}.{rest // 100:02d} % of the tokens to the {share['top_buyers']} largest buyers"

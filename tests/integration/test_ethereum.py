@@ -131,6 +131,8 @@ def test_both_public_sales_in_one_dataset(instance: Instance, data: Path) -> Non
             assert sum(tier["purchases"] for tier in dao["price_tiers"]) == dao["purchases"]
             assert [agent["beneficiaries"] for agent in dao["agents"]][:2] == [2_388, 1_153]
             assert dao["purchases_with_traces"] == 0
+            assert dao["net_of_recycling_and_refunds"] == dao["retained_in_contract"] == []  # not covered, not zero
+            assert bancor["net_of_recycling_and_refunds"] == bancor["received_gross"]
             assert len(evidence) == bancor["purchases"] + dao["purchases"]
             paid = sum(int(row["paid"]) for row in evidence if row["finding"] == bancor["finding"])
             assert str(paid) == BANCOR_GROSS
