@@ -141,8 +141,10 @@ async def _held(
     row = await connection.fetchrow(sql["movements_below"], dataset.dataset_id, at)
     as_of = None if row is None else _as_of(dataset, row)
     reason = None
-    if row is None or (height is not None and tip is not None and height > tip.height):
-        reason = f"it reaches from its first block to height {None if tip is None else tip.height}"
+    if row is None:
+        reason = "its first block is above that height"
+    elif height is not None and tip is not None and height > tip.height:
+        reason = f"its last block is at height {tip.height}"
     asked: Asked = {
         "dataset": dataset.name, "network": dataset.network, "observed": None, "as_of": as_of, "reason": reason
     }  # fmt: skip

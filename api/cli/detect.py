@@ -108,8 +108,8 @@ def sale_lines(found: TokenSaleFinding) -> Iterator[str]:
     yield from _flows("refunded", found["refunded"])
     yield from _flows("recycled", found["recycled"])
     if found["purchases_with_traces"] < found["purchases"]:
-        without = found["purchases"] - found["purchases_with_traces"]
-        yield f"  not covered where the ether of {counted(without, 'purchase')} went, and refunds: no traces of their blocks"
+        without = counted(found["purchases"] - found["purchases_with_traces"], "purchase")
+        yield f"  not covered where the ether of {without} went, and refunds: no traces of their blocks"
     share = found["concentration"]
     percent, rest = divmod(share["top_share_ppm"], 10_000)
     yield f"  shares     {percent}.{rest // 100:02d} % of the tokens to the {share['top_buyers']} largest buyers"
