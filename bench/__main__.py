@@ -8,7 +8,20 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("scan", "ingest", "hub", "clusters", "coinjoins", "simulate", "ethereum")
+BENCHMARKS = (
+    "scan",
+    "ingest",
+    "hub",
+    "clusters",
+    "coinjoins",
+    "simulate",
+    "simulate_ethereum",
+    "ethereum",
+    "ethereum_blocks",
+    "transfers",
+    "relations",
+    "trace",
+)
 NOTHING_TO_MEASURE = 2
 
 

@@ -1,37 +1,25 @@
-"""What a block costs to decode and prove beside web3.py's formatters, and how fast token sales are looked for.
+"""How fast token sales are looked for.
 
     python -m bench.ethereum [--transactions 1000000] [--json]
 
-Blocks are the JSON ones of HEADWATER_DATA; without them that part is left out. web3.py's formatters decode what a node
-answered; ours decode it, encode it again, hash it and recover every sender, so the two are no twins: the ratio says
-what proving costs. The ledger that sales are looked for in is generated: a tenth of its 300 contracts sell at one
-price, the others give another rate each time.
+The ledger that they are looked for in is generated: a tenth of its 300 contracts sell at one price, the others give
+another rate each time.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import lzma
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from web3._utils.method_formatters import PYTHONIC_RESULT_FORMATTERS
-from web3.types import RPCEndpoint
 
 from bench.measure import Measure, report, seconds_of
 from chain import uint256
-from chain.ethereum.block import block_from_json
 from chain.ethereum.model import Movement, Part, Standard, Status
-from chain.ethereum.signatures import recover
-from chain.ethereum.verify import verify_block
 from clustering.detect.presale import find_collections
 from clustering.detect.token_sale import find_sales
 from clustering.ethereum.ledger import NOBODY, EthereumLedger
 
-FORMATTER = PYTHONIC_RESULT_FORMATTERS[RPCEndpoint("eth_getBlockByNumber")]
 SEED = 20_150_730
 RUNS = 3
 CONTRACTS = 300
@@ -60,6 +48,7 @@ def random_ledger(count: int) -> EthereumLedger:
         tx_height=np.arange(count),
         tx_from=payer,
         tx_to=to,
+        tx_created=np.full(count, NOBODY, np.int32),
         tx_status=np.full(count, Status.SUCCEEDED, np.uint8),
         tx_parts=np.full(count, Part.TRACES, np.uint8),
         move_tx=np.repeat(np.arange(count), 3),
@@ -68,6 +57,11 @@ def random_ledger(count: int) -> EthereumLedger:
         move_from=_by_turns(payer, to, np.zeros_like(to)),
         move_to=_by_turns(to, np.full_like(to, TREASURY), payer),
         move_value=value,
+        act_tx=np.empty(0, np.int64),
+        act_kind=np.empty(0, np.uint8),
+        act_asset=np.empty(0, np.int32),
+        act_from=np.empty(0, np.int32),
+        act_to=np.empty(0, np.int32),
         asset_contract=np.append(NOBODY, 500 + np.arange(CONTRACTS)).astype(np.int32),
         asset_standard=np.append(Standard.ETHER, np.full(CONTRACTS, Standard.ERC20)).astype(np.uint8),
         zero_address=0,
@@ -89,29 +83,6 @@ def _sales(count: int) -> list[Measure]:
     ]
 
 
-def _blocks(folder: Path) -> list[Measure]:
-    bodies = [json.loads(lzma.decompress(path.read_bytes())) for path in sorted(folder.glob("2*.json.xz"))]
-    count = sum(len(body["transactions"]) for body in bodies)
-    _prove(bodies)  # which compiles what is not cached
-    theirs = _best(lambda: [FORMATTER(body) for body in bodies])
-    ours = _best(lambda: _prove(bodies))
-    tx = block_from_json(bodies[0], None).transactions[0]
-    digest = tx.signed_hash()
-    recovering = _best(lambda: [recover(digest, tx.parity, tx.r, tx.s) for _ in range(1_000)]) / 1_000
-    return [
-        Measure("decoded, proved, senders recovered", count / ours, "tx/s"),
-        Measure("web3.py's formatters, nothing proved", count / theirs, "tx/s"),
-        Measure("our rate over theirs", theirs / ours, "times"),
-        Measure("of ours, recovering senders", 100 * recovering * count / ours, "%"),
-        Measure("a sender recovered", 1e6 * recovering, "us"),
-    ]
-
-
-def _prove(bodies: list[Any]) -> None:
-    for body in bodies:
-        verify_block(block_from_json(body, None), 1)
-
-
 def _best(work: Any) -> float:
     return min(seconds_of(work) for _ in range(RUNS))
 
@@ -121,9 +92,7 @@ def main() -> int:
     parser.add_argument("--transactions", type=int, default=1_000_000)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    folder = Path(os.environ.get("HEADWATER_DATA", "../shared/data")) / "ethereum" / "blocks_json"
-    measures = _blocks(folder) if folder.is_dir() else []
-    return report([*measures, *_sales(arguments.transactions)], arguments.json)
+    return report(_sales(arguments.transactions), arguments.json)
 
 
 if __name__ == "__main__":

@@ -70,3 +70,41 @@ def _add_halves(group: I64, limbs: U64, halves: U64) -> None:
             limb = limbs[row, place]
             halves[group[row], 2 * place] += limb & np.uint64(0xFFFFFFFF)
             halves[group[row], 2 * place + 1] += limb >> np.uint64(32)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def is_less(a: U64, b: U64) -> bool:
+    """a < b, each one row of limbs."""
+    for place in range(LIMBS - 1, -1, -1):
+        if a[place] != b[place]:
+            return bool(a[place] < b[place])
+    return False
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def add_to(total: U64, value: U64) -> None:
+    """Add `value` to `total` in place; `MAX` where that is 2^256 or more, which only a lying token states."""
+    carry = np.uint64(0)
+    for place in range(LIMBS):
+        found = total[place] + value[place]
+        over = np.uint64(found < value[place])
+        found += carry
+        over |= np.uint64(found < carry)
+        total[place] = found
+        carry = over
+    if carry:
+        for place in range(LIMBS):
+            total[place] = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def take_from(total: U64, value: U64) -> None:
+    """Take `value`, which is not more, from `total` in place."""
+    borrow = np.uint64(0)
+    for place in range(LIMBS):
+        before = total[place]
+        found = before - value[place]
+        under = np.uint64(before < value[place])
+        under |= np.uint64(found < borrow)
+        total[place] = found - borrow
+        borrow = under

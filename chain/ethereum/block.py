@@ -118,7 +118,7 @@ def block_from_json(obj: object, receipts: Sequence[object] | None, uncles: Sequ
         header=Header.from_json(found),
         hash=claims["hash"],
         transactions=tuple(transaction_from_json(tx, f"transactions[{at}]") for at, tx in enumerate(listed)),
-        receipts=None if receipts is None else _receipts_from_json(receipts),
+        receipts=None if receipts is None else receipts_from_json(receipts),
         withdrawals=None if withdrawals is None else _WITHDRAWALS.from_json(withdrawals, "withdrawals"),
         uncles=headers,
         uncle_hashes=hashes,
@@ -126,7 +126,8 @@ def block_from_json(obj: object, receipts: Sequence[object] | None, uncles: Sequ
     )
 
 
-def _receipts_from_json(receipts: Sequence[object]) -> tuple[Receipt, ...]:
+def receipts_from_json(receipts: Sequence[object]) -> tuple[Receipt, ...]:
+    """The receipts of `eth_getBlockReceipts`; MalformedData names the one, and the field, that is malformed."""
     if isinstance(receipts, str | bytes | dict):
         raise MalformedData("receipts: no list of receipts")
     return tuple(receipt_from_json(each, f"receipts[{at}]") for at, each in enumerate(receipts))

@@ -18,8 +18,10 @@ NOTHING = b""
 ETHER = NOTHING
 """Stands for the contract of ether."""
 
+# The facts below are made by the million and changed by nobody. They are not frozen, which would triple the making.
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class BlockFacts:
     """A block as it is added; amounts and hashes as a source states them."""
 
@@ -34,7 +36,7 @@ class BlockFacts:
     receipts: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TransactionFacts:
     """A transaction as it is added; `fee` and `gas_used` None where not known, `to` empty for a creation."""
 
@@ -51,7 +53,7 @@ class TransactionFacts:
     input: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MovementFacts:
     """A movement as it is added; an empty sender or recipient is nobody."""
 

@@ -26,9 +26,10 @@ _PROVED = 1 << 8
 _TOLD = 1 << 10
 """Above what a block's parts and proof can be."""
 
-_OF_LOGS = (Movement.TOKEN, Movement.WRAP, Movement.UNWRAP)
+_OF_TRACES = (Movement.INTERNAL, Movement.CREATED)
+_OF_LOGS = (Movement.TOKEN, Movement.WRAP, Movement.UNWRAP, Movement.APPROVED, Movement.OPERATED)
 
-_RANK = np.array([0, 1, 2, 3, 4, 4, 4, 5, 6])
+_RANK = np.array([0, 1, 3, 4, 5, 5, 5, 6, 7, 2, 4, 5, 5])
 """Order of movements within a transaction, by kind; logs of all kinds stand in the order that they had."""
 
 
@@ -221,7 +222,7 @@ def _kept_movements(
     logged = _best(group, proved + 2 * (parts & Part.LOGS) + (parts & Part.TOKENS))
     own = joined.move_tx < 0
     source = np.select(
-        [joined.move_kind == Movement.INTERNAL, np.isin(joined.move_kind, _OF_LOGS)],
+        [np.isin(joined.move_kind, _OF_TRACES), np.isin(joined.move_kind, _OF_LOGS)],
         [traced[group[joined.move_tx]], logged[group[joined.move_tx]]],
         kept[group[joined.move_tx]],
     ) if len(group) else joined.move_tx  # fmt: skip

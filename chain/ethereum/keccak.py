@@ -82,26 +82,31 @@ def _absorb(state: U64, flat: U8, start: int, size: int) -> None:
 
 
 @njit(cache=True, nogil=True)
+def digest_into(flat: U8, at: int, size: int, state: U64, column: U64, out: U8) -> None:
+    """The digest of `flat[at:at + size]` into `out` [32]; `state` [25] and `column` [5] are working memory."""
+    state[:] = 0
+    end = at + size
+    while end - at >= RATE:
+        _absorb(state, flat, at, RATE)
+        _permute(state, column)
+        at += RATE
+    _absorb(state, flat, at, end - at)
+    rest = end - at
+    state[rest >> 3] ^= np.uint64(1) << np.uint64((rest & 7) * 8)
+    state[_WORDS - 1] ^= np.uint64(0x80) << np.uint64(56)
+    _permute(state, column)
+    for byte in range(DIGEST_SIZE):
+        out[byte] = (state[byte >> 3] >> np.uint64((byte & 7) * 8)) & np.uint64(0xFF)
+
+
+@njit(cache=True, nogil=True)
 def keccak_many(flat: U8, starts: I64, sizes: I64) -> U8:
     """[n, 32] the digest of each `flat[starts[i]:starts[i] + sizes[i]]`, which the caller has bounds-checked."""
     out = np.empty((len(starts), DIGEST_SIZE), np.uint8)
     state = np.empty(_LANES, np.uint64)
     column = np.empty(5, np.uint64)
     for row in range(len(starts)):
-        state[:] = 0
-        at = starts[row]
-        end = at + sizes[row]
-        while end - at >= RATE:
-            _absorb(state, flat, at, RATE)
-            _permute(state, column)
-            at += RATE
-        _absorb(state, flat, at, end - at)
-        rest = end - at
-        state[rest >> 3] ^= np.uint64(1) << np.uint64((rest & 7) * 8)
-        state[_WORDS - 1] ^= np.uint64(0x80) << np.uint64(56)
-        _permute(state, column)
-        for byte in range(DIGEST_SIZE):
-            out[row, byte] = (state[byte >> 3] >> np.uint64((byte & 7) * 8)) & np.uint64(0xFF)
+        digest_into(flat, starts[row], sizes[row], state, column, out[row])
     return out
 
 

@@ -19,6 +19,7 @@ from chain.errors import IntegrityError, StoreError
 from chain.ethereum import extract
 from chain.ethereum.laying import LaidBatch, distinct_addresses, lay
 from chain.ethereum.model import EthereumBatch
+from chain.ethereum.tokens import TokenFacts
 from chain.ethereum.verify import verify_links
 from chain.source import Reject, Tip
 from chain.store.ethereum import EthereumDataset, EthereumStore
@@ -56,6 +57,9 @@ class PartSource(Protocol):
     def all_batches(self) -> Iterator[EthereumBatch]:
         """Everything the source has."""
 
+    def tokens(self) -> list[TokenFacts]:
+        """What is said of tokens there, beside the blocks; to be asked for after the batches."""
+
 
 @dataclass(slots=True)
 class EthereumReport:
@@ -75,6 +79,8 @@ class EthereumReport:
     rolled_back: int = 0
     """Blocks that a reorganisation of the source's chain took out."""
     coverage: dict[str, int] = field(default_factory=dict)
+    tokens_asked: int = 0
+    """Tokens that a node was asked about (chain/ethereum/naming.py)."""
     seconds: float = 0.0
     rejects: list[Reject] = field(default_factory=list)
 
@@ -175,6 +181,7 @@ async def _load_extract(store: EthereumStore, dataset: EthereumDataset, source: 
             dataset = await store.rollback(dataset, -1)
         faults.reach("during_rollback", store.connection.get_server_pid())
         await to_the_end(store.commit(dataset, await _lay(store, dataset, merged)))
+        await store.keep_tokens(dataset, source.tokens())
 
 
 async def _load_chain(

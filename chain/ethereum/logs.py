@@ -1,4 +1,4 @@
-"""What token logs say was moved: ERC-20, ERC-721, ERC-1155, and the wrapping of ether.
+"""What logs say was moved (ERC-20, ERC-721, ERC-1155, the wrapping of ether) or done (approvals, ERC-4337).
 
 A contract writes whatever it likes into its logs: a `Transfer` is the token's own statement, and a counterfeit states
 transfers of victims who did nothing. So a log moves its own contract's asset and nothing else, and what is done by whom
@@ -26,6 +26,23 @@ WITHDRAWAL = bytes.fromhex("7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268
 WRAPPED_ETHER = frozenset({bytes.fromhex("c02aaa39b223fe8d0a0e5c4f27ead9083c756cc2")})
 """Contracts whose Deposit and Withdrawal logs are believed: WETH9 on the main network (its verified source)."""
 
+APPROVAL = bytes.fromhex("8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925")
+"""Approval(address,address,uint256), of ERC-20 and, with the third argument indexed, ERC-721."""
+
+USER_OPERATION = bytes.fromhex("49628fd1471006c1482da88028e9ce4dbb080b815c9b0344d39e5a8e6ec1419f")
+"""UserOperationEvent(bytes32,address,address,uint256,bool,uint256,uint256) of ERC-4337."""
+
+ENTRY_POINTS = frozenset(
+    bytes.fromhex(address)
+    for address in (
+        "5ff137d4b0fdcd49dca30c7cf57e578a026d2789",
+        "0000000071727de22e5e9d8baf0edac6f37da032",
+        "4337084d9e255ff0702461cf8895ce9e3b5ff108",
+    )
+)
+"""Contracts whose UserOperationEvent logs are believed: versions 0.6, 0.7 and 0.8, at one address on every chain
+(eth-infinitism/account-abstraction)."""
+
 WORD = 32
 MOST_IN_BATCH = 10_000
 """Tokens that one TransferBatch may list; a block's gas does not allow as many."""
@@ -47,6 +64,12 @@ def log_movements(contract: bytes, topics: Sequence[bytes], data: bytes, log: in
                 holder if wrap else NOTHING, int.from_bytes(data, "big"), Standard.ERC20, contract, 0, log,
             )
         ]  # fmt: skip
+    if kind == APPROVAL:
+        return _approval(contract, topics, data, log, basis)
+    if kind == USER_OPERATION and contract in ENTRY_POINTS and len(topics) == 4:
+        account, paymaster = _address(topics[2]), _address(topics[3])
+        payer = paymaster if any(paymaster) else NOTHING
+        return [MovementFacts(Movement.OPERATED, basis, account, payer, 0, log=log)]
     if kind in (TRANSFER_SINGLE, TRANSFER_BATCH) and len(topics) == 4:
         tokens = _single(data) if kind == TRANSFER_SINGLE else _batch(data)
         ends = _address(topics[2]), _address(topics[3])
@@ -66,6 +89,18 @@ def _transfer(contract: bytes, topics: Sequence[bytes], data: bytes, log: int, b
         token = int.from_bytes(topics[3], "big")
         ends = _address(topics[1]), _address(topics[2])
         return [MovementFacts(Movement.TOKEN, basis, *ends, 1, Standard.ERC721, contract, token, log)]
+    return []
+
+
+def _approval(contract: bytes, topics: Sequence[bytes], data: bytes, log: int, basis: Basis) -> list[MovementFacts]:
+    if len(topics) == 3 and len(data) == WORD:
+        value = int.from_bytes(data, "big")
+        ends = _address(topics[1]), _address(topics[2])
+        return [MovementFacts(Movement.APPROVED, basis, *ends, value, Standard.ERC20, contract, 0, log)]
+    if len(topics) == 4 and not data:
+        token = int.from_bytes(topics[3], "big")
+        ends = _address(topics[1]), _address(topics[2])
+        return [MovementFacts(Movement.APPROVED, basis, *ends, 1, Standard.ERC721, contract, token, log)]
     return []
 
 

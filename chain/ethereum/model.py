@@ -32,8 +32,8 @@ class Standard(IntEnum):
 
 
 class Movement(IntEnum):
-    """What moved an amount. The number is stored: append only. In a transaction, movements stand in this order, but for
-    transfers by call and by log, which stand in the order of their traces and of their logs."""
+    """What moved an amount, or who did what. The number is stored: append only. In a transaction, fees come first, then
+    delegations, the value, what traces tell in their order, and what logs tell in theirs."""
 
     FEE_BURNED = 0
     """The base fee's part (EIP-1559) and that of blobs (EIP-4844): nobody gets it."""
@@ -53,6 +53,20 @@ class Movement(IntEnum):
     """Block and uncle rewards before the merge."""
     WITHDRAWAL = 8
     """From the beacon chain (EIP-4895)."""
+    DELEGATED = 9
+    """An act: an account signed that it runs another's code (EIP-7702); to 0x0, that it no longer does. Whether the
+    signature's nonce was right, and so whether it counted, is not in the block."""
+    CREATED = 10
+    """An act: a contract created another, as traces tell. (Who creates by a transaction stands in that.)"""
+    APPROVED = 11
+    """An act: an `Approval` log; who may take how much of whose tokens."""
+    OPERATED = 12
+    """An act: an account acted through an entry point (ERC-4337), at the cost of a paymaster where there is one. The
+    sender of such a transaction is a bundler, whose part it is not."""
+
+
+FIRST_ACT = Movement.DELEGATED
+"""From here on a row moves nothing; it says who did what. Its value is 0, but for an approval's allowance."""
 
 
 class Basis(IntEnum):

@@ -64,9 +64,15 @@ def _add_transactions(builder: BatchBuilder, block: Block, internal: Internal | 
         used = None if receipt is None else receipt.cumulative_gas - gas
         facts, burned = _facts(block, index, tx, receipt, used)
         inner = [] if internal is None else internal[index]
-        builder.add_transaction(facts, _of_transaction(block, facts, receipt, burned, logs, inner))
+        builder.add_transaction(facts, _of_transaction(block, facts, receipt, burned, logs, inner, _signed(tx)))
         if receipt is not None:
             gas, logs = receipt.cumulative_gas, logs + len(receipt.logs)
+
+
+def _signed(tx: Transaction) -> list[tuple[bytes, bytes]]:
+    """Whoever signed an authorization of the transaction, and for whose code; invalid signatures are nobody's."""
+    each = ((authorization.authority, authorization.address) for authorization in tx.authorizations)
+    return [(authority, delegate) for authority, delegate in each if authority is not None]
 
 
 def _facts(
@@ -95,6 +101,7 @@ def _of_transaction(
     burned: int,
     first_log: int,
     internal: list[MovementFacts],
+    signed: list[tuple[bytes, bytes]],
 ) -> Iterator[MovementFacts]:
     if facts.fee is not None:
         if burned:
@@ -102,6 +109,8 @@ def _of_transaction(
         if facts.fee > burned:
             paid = facts.fee - burned
             yield MovementFacts(Movement.FEE_PAID, Basis.PROVED, facts.sender, block.header.miner, paid)
+    for authority, delegate in signed:  # which count even where the transaction then fails (EIP-7702)
+        yield MovementFacts(Movement.DELEGATED, Basis.PROVED, authority, delegate, 0)
     if facts.status == Status.FAILED:
         return
     if facts.value:
@@ -112,14 +121,21 @@ def _of_transaction(
         yield from log_movements(log.address, log.topics, log.data, first_log + place, Basis.PROVED)
 
 
+def block_reward(height: int, chain_id: int) -> int:
+    """Wei for a block without uncles; 0 for genesis, after the merge, and on chains other than the main one."""
+    if chain_id != MAIN_CHAIN or not height:
+        return 0
+    return next(wei for since, wei in reversed(REWARDS) if height >= since)
+
+
 def _of_block(block: Block, chain_id: int) -> Iterator[MovementFacts]:
     for withdrawal in block.withdrawals or ():
         if withdrawal.amount:
             amount = withdrawal.amount * GWEI
             yield MovementFacts(Movement.WITHDRAWAL, Basis.PROVED, NOTHING, withdrawal.address, amount)
     header = block.header
-    reward = next(wei for since, wei in reversed(REWARDS) if header.number >= since) if chain_id == MAIN_CHAIN else 0
-    if not reward or not header.number:
+    reward = block_reward(header.number, chain_id)
+    if not reward:
         return
     nephews = reward // NEPHEW_PART * len(block.uncle_hashes)
     yield MovementFacts(Movement.REWARD, Basis.PROVED, NOTHING, header.miner, reward + nephews)

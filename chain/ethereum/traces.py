@@ -19,6 +19,8 @@ Frames = Any
 
 _MOVING = ("CALL", "CREATE", "CREATE2", "SELFDESTRUCT", "SUICIDE")
 
+_CREATING = ("CREATE", "CREATE2")
+
 MAX_FRAMES = 1_000_000
 """Calls of one transaction; a block's gas pays for fewer."""
 
@@ -50,6 +52,8 @@ def _of_call(top: Any, where: str) -> list[MovementFacts]:
             continue
         if not is_top and str(frame.get("type")).upper() in _MOVING:
             moves.extend(_move(frame.get("from"), frame.get("to"), frame.get("value"), where))
+        if not is_top and str(frame.get("type")).upper() in _CREATING:
+            moves.append(_creation(frame.get("from"), frame.get("to"), where))
         calls = frame.get("calls") or []
         if not isinstance(calls, list):
             raise MalformedData(f"{where}: calls is no list")
@@ -84,7 +88,8 @@ def _of_action(trace: dict[str, Any], where: str) -> list[MovementFacts]:
     if trace.get("type") == "suicide":
         return _move(action.get("address"), action.get("refundAddress"), action.get("balance"), where)
     if trace.get("type") == "create":
-        return _move(action.get("from"), result.get("address"), action.get("value"), where)
+        ends = action.get("from"), result.get("address")
+        return [*_move(*ends, action.get("value"), where), _creation(*ends, where)]
     if action.get("callType") == "call":
         return _move(action.get("from"), action.get("to"), action.get("value"), where)
     return []
@@ -96,3 +101,8 @@ def _move(source: Any, target: Any, value: Any, where: str) -> list[MovementFact
         return []
     ends = ADDRESS.from_json(source, f"{where}: from"), ADDRESS.from_json(target, f"{where}: to")
     return [MovementFacts(Movement.INTERNAL, Basis.TRACED, *ends, amount)]
+
+
+def _creation(creator: Any, created: Any, where: str) -> MovementFacts:
+    ends = ADDRESS.from_json(creator, f"{where}: from"), ADDRESS.from_json(created, f"{where}: created")
+    return MovementFacts(Movement.CREATED, Basis.TRACED, *ends, 0)

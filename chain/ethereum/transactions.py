@@ -114,6 +114,16 @@ class Transaction:
         object.__setattr__(self, "hash", keccak256(self.raw))
         object.__setattr__(self, "sender", recover(self.signed_hash(), self.parity, self.r, self.s))
 
+    @classmethod
+    def proved(cls, raw: bytes, digest: bytes, sender: bytes, **fields: Any) -> Transaction:
+        """One whose bytes, hash and sender were computed already (chain/ethereum/columnar): not done again here."""
+        tx = object.__new__(cls)
+        for name, value in fields.items():
+            object.__setattr__(tx, name, value)
+        for name, value in (("claims", {}), ("raw", raw), ("hash", digest), ("sender", sender)):
+            object.__setattr__(tx, name, value)
+        return tx
+
     @property
     def parity(self) -> int:
         """0 or 1; another number where `v` is none that a signature can have."""

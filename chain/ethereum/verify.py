@@ -62,7 +62,7 @@ def verify_block(block: Block, chain_id: int | None = None) -> None:
     if "size" in block.claims and block.size is not None:
         _check("block_size", _place(block), block.size, block.claims["size"])
     if block.receipts is not None:
-        _check_receipts(block, block.receipts)
+        verify_receipts(block, block.receipts)
 
 
 def verify_links(batch: EthereumBatch, tip: Tip | None, first: int) -> None:
@@ -140,7 +140,8 @@ def _check_withdrawals(block: Block) -> None:
     _check("withdrawals_root", _place(block), root, block.header.withdrawals_root)
 
 
-def _check_receipts(block: Block, receipts: tuple[Receipt, ...]) -> None:
+def verify_receipts(block: Block, receipts: tuple[Receipt, ...]) -> None:
+    """The checks of receipts, of a block whose other checks passed. IntegrityError names the first that fails."""
     place = _place(block)
     if len(receipts) != len(block.transactions):
         detail = f"{len(receipts)} receipts for {len(block.transactions)} transactions"

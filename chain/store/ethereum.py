@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -13,6 +13,7 @@ import zstandard
 from chain import faults
 from chain.errors import IntegrityError, NotFound, StoreBusy, StoreError, StoreUnavailable
 from chain.ethereum.laying import COUNT_NAMES, LaidBatch
+from chain.ethereum.tokens import TokenFacts
 from chain.model import I64, U8, UNKNOWN, AddressKind, Array
 from chain.source import Tip
 from chain.store import ethereum_rows, numeric
@@ -149,6 +150,24 @@ class EthereumStore:
     def _anchor(dataset: EthereumDataset) -> int | None:
         return dataset.anchor_height if dataset.is_full else None
 
+    async def keep_tokens(self, dataset: EthereumDataset, tokens: Sequence[TokenFacts]) -> None:
+        """What contracts say of themselves; a later word takes the place of an earlier one."""
+        rows = [(dataset.dataset_id, each.contract, each.name, each.symbol, each.decimals) for each in tokens]
+        await self.connection.executemany(self._sql["keep_token"], rows)
+
+    async def unnamed_tokens(self, dataset: EthereumDataset, most: int) -> list[bytes]:
+        """Contracts of tokens of which no words are kept, not even that there are none."""
+        rows = await self.connection.fetch(
+            self._sql["unnamed_tokens"], dataset.dataset_id, dataset.counts["asset"], most
+        )
+        return [row["contract"] for row in rows]
+
+    async def set_faults(self, dataset: EthereumDataset, faults: Mapping[bytes, int]) -> None:
+        """Why the amounts of tokens, by contract, cannot be followed; in the place of what was said before."""
+        await self.connection.execute(self._sql["clear_faults"], dataset.dataset_id)
+        rows = [(dataset.dataset_id, contract, fault) for contract, fault in faults.items()]
+        await self.connection.executemany(self._sql["add_fault"], rows)
+
     async def rollback(self, dataset: EthereumDataset, block_id: int) -> EthereumDataset:
         """Remove every block above `block_id` (-1: all). Their ids are free again; the epoch rises."""
         async with self.connection.transaction():
@@ -160,6 +179,9 @@ class EthereumStore:
                 counts = {name: row[name] for name in COUNT_NAMES}
                 tip = Tip(row["height"], row["hash"] or b"")
             values = [counts[name] for name in COUNT_NAMES]
+            await self.connection.execute(
+                queries("relations")["forget_relations"], dataset.dataset_id, counts["tx"], counts["address"]
+            )
             await self.connection.execute(self._sql["delete_rows"], dataset.dataset_id, *values)
             moved = await self.connection.fetchval(
                 self._sql["reset_cursor"], dataset.dataset_id, dataset.epoch + 1, *values,

@@ -9,7 +9,7 @@ import io
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 import numpy as np
@@ -24,6 +24,15 @@ from chain.store.postgres import Connection, queries
 
 CLOSED_AT_ONCE = 100_000
 """Links that one statement closes."""
+
+
+class AnyDataset(Protocol):
+    """What a run needs of a dataset of any chain."""
+
+    @property
+    def dataset_id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
 
 
 START = (-1, 0, 0, 0)
@@ -124,27 +133,27 @@ class LinkStore:
         self.connection = connection
         self._sql = queries("links")
 
-    async def lock(self, dataset: Dataset) -> None:
+    async def lock(self, dataset: AnyDataset) -> None:
         """Be the one clusterer of a dataset; StoreBusy where another is."""
         if not await self.connection.fetchval(self._sql["lock_clusterer"], dataset.dataset_id):
             raise StoreBusy(f"another process clusters dataset {dataset.name}")
 
-    async def unlock(self, dataset: Dataset) -> None:
+    async def unlock(self, dataset: AnyDataset) -> None:
         await self.connection.fetchval(self._sql["unlock_clusterer"], dataset.dataset_id)
 
-    async def runs(self, dataset: Dataset, limit: int, before: int | None = None) -> list[Run]:
+    async def runs(self, dataset: AnyDataset, limit: int, before: int | None = None) -> list[Run]:
         """The newest runs first, at most `limit`, with ids below `before`."""
         rows = await self.connection.fetch(self._sql["runs"], dataset.dataset_id, before, limit)
         return [_run(row) for row in rows]
 
-    async def last_run(self, dataset: Dataset) -> Run | None:
+    async def last_run(self, dataset: AnyDataset) -> Run | None:
         runs = await self.runs(dataset, 1)
         return runs[0] if runs else None
 
     async def next_link_id(self, dataset: Dataset) -> int:
         return int(await self.connection.fetchval(self._sql["next_link_id"], dataset.dataset_id))
 
-    async def commit(self, dataset: Dataset, run: Run, links: StoredLinks, closed: I64) -> None:
+    async def commit(self, dataset: AnyDataset, run: Run, links: StoredLinks, closed: I64) -> None:
         """Add a run and its new links, and close those (ids `closed`) that it no longer has; or nothing."""
         fields: list[Field] = [
             Integers(np.full(len(links), dataset.dataset_id), 2), Integers(links.link_id, 8),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from api import clusterings
+from api.cli import main
 from api.clusterings import UpdateReport
 from api.instance import Instance
 from api.labels.importing import Options, import_file
@@ -113,3 +116,19 @@ async def label(instance: Instance, path: Path) -> None:
 
 
 Types = Callable[..., tuple[int, str, str]]
+
+
+def types_into(instance: Instance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Types:
+    """Type a command over an instance; exit code, stdout and stderr."""
+
+    def command(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setenv("HEADWATER_HOME", str(instance.home))
+        monkeypatch.delenv("HEADWATER_DATABASE_URL", raising=False)
+        monkeypatch.setattr(sys, "argv", ["headwater", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        code = ended.value.code
+        return (code if isinstance(code, int) else 0), said.out, said.err
+
+    return command

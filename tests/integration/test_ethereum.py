@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from api.answers.ethereum import address_body, balances_body, transaction_body
+from api.answers.ethereum import address_body, balances_body
+from api.answers.ethereum_tx import transaction_body
 from api.answers.findings import findings_body, sales_body
 from api.instance import Instance
 from chain import faults, uint256
@@ -148,7 +149,7 @@ def test_both_public_sales_in_one_dataset(instance: Instance, data: Path) -> Non
 def test_traced_ether_is_what_the_tables_say(instance: Instance, data: Path) -> None:
     """Against a plain reading of the same tables: calls that moved value, rewards, fees."""
     folder = data / "ethereum" / "tokens_traced"
-    report = _load(instance, folder, "traced")
+    report = _load(instance, folder, "tokens-traced")
     refused = {int(reject.place.removeprefix("line ")) for reject in report.rejects}
     with lzma.open(folder / "transactions.csv.xz", "rt") as text:
         transactions = list(csv.DictReader(text))
@@ -178,7 +179,7 @@ def test_traced_ether_is_what_the_tables_say(instance: Instance, data: Path) -> 
         if row["txHash"] not in traced:
             due[row["fromAddress"]] -= int(row["value"])
             due[row["toAddress"]] += int(row["value"])
-    nets = asyncio.run(_nets(instance, "traced"))
+    nets = asyncio.run(_nets(instance, "tokens-traced"))
     ether = {address: value for (address, asset), value in nets.items() if asset == "ETH" and value}
     assert ether == {address: value for address, value in due.items() if value}
     by_token: dict[str, int] = defaultdict(int)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from api.answers.ethereum import balances_body, transaction_body
+from api.answers.ethereum import balances_body
+from api.answers.ethereum_tx import transaction_body
 from api.instance import Instance
 from chain.errors import HeadwaterError, IntegrityError, MalformedData
 from chain.ethereum.block import Block, block_from_bytes

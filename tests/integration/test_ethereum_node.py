@@ -12,8 +12,8 @@ import pytest
 from api.answers.ethereum import balances_body
 from api.answers.findings import sales_body
 from api.instance import Instance, open_instance
-from chain.errors import NodeError
-from chain.ethereum import node as node_module
+from chain.ethereum.audit import Audit, AuditReport
+from chain.ethereum.balances import BalanceReport, compare_balances
 from chain.ethereum.load import EthereumReport, load_chain
 from chain.ethereum.node import EthereumNode
 from chain.settings import Settings
@@ -116,19 +116,23 @@ def test_a_reorganisation_is_followed_and_equals_a_fresh_load(fresh: Instance, n
         EmbeddedPostgres(tmp_path / "other").stop()
 
 
-def test_a_node_that_lies_or_is_away_stores_nothing(
-    fresh: Instance, node: Anvil, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(node_module, "PATIENCE", 0.3)
-    with pytest.raises(NodeError, match="eth_chainId"):
-        EthereumNode("http://127.0.0.1:9")
-    original = EthereumNode._call
+def test_balances_of_the_ledger_are_the_node_s_and_a_broken_trace_is_not(fresh: Instance, node: Anvil) -> None:
+    _load(fresh, node)
 
-    def missing(self: EthereumNode, method: str, *parameters: Any, may_be_null: bool = True) -> Any:
-        answer = original(self, method, *parameters, may_be_null=may_be_null)
-        return answer[:-1] if method == "eth_getBlockReceipts" and answer else answer
+    async def work() -> tuple[AuditReport, BalanceReport, BalanceReport]:
+        async with connected(fresh.url) as connection:
+            store = EthereumStore(connection)
+            dataset = await store.dataset("eth")
+            report = await Audit(store, dataset).run()
+            source = await asyncio.to_thread(EthereumNode, node.url)
+            clean = await compare_balances(store, dataset, source, 1_000)
+            await connection.execute("update eth_movement set value = value - 1 where kind = 3")
+            return report, clean, await compare_balances(store, dataset, source, 1_000)
 
-    monkeypatch.setattr(EthereumNode, "_call", missing)
-    with pytest.raises(Exception, match="receipts_count"):
-        _load(fresh, node)
-    assert _state(fresh)["blocks height"] == []
+    report, clean, broken = asyncio.run(work())
+    assert (report.broken, report.proved) == (None, report.blocks)
+    assert report.traced > 20
+    assert (clean.unequal, clean.not_compared) == ([], None)
+    assert clean.sampled == report.rows["address"] > 30
+    assert {each.address.lower() for each in broken.unequal} >= {TREASURY}
+    assert all(abs(each.ledger - each.node) == report.traced for each in broken.unequal)

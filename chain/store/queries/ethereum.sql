@@ -88,6 +88,25 @@ select payload from address where dataset_id = {dataset} and address_id < {addre
 select standard, coalesce(contract_id, -1) from eth_asset where dataset_id = {dataset} and asset_id < {assets}
 order by asset_id;
 
+-- name: keep_token
+insert into eth_token (dataset_id, contract, name, symbol, decimals) values ($1, $2, $3, $4, $5)
+on conflict (dataset_id, contract) do update
+set name = excluded.name, symbol = excluded.symbol, decimals = coalesce(excluded.decimals, eth_token.decimals);
+
+-- name: unnamed_tokens
+-- Contracts of assets that nobody was asked about.
+select distinct a.payload as contract
+from eth_asset s join address a on a.dataset_id = s.dataset_id and a.address_id = s.contract_id
+where s.dataset_id = $1 and s.asset_id < $2
+    and not exists (select from eth_token k where k.dataset_id = $1 and k.contract = a.payload)
+order by contract limit $3;
+
+-- name: clear_faults
+delete from eth_token_fault where dataset_id = $1;
+
+-- name: add_fault
+insert into eth_token_fault (dataset_id, contract, fault) values ($1, $2, $3);
+
 -- name: tx_of_hash
 select t.*, b.height, b.time, b.hash as block_hash, b.proof, b.parts, f.payload as sender, o.payload as recipient,
        c.payload as created
@@ -98,10 +117,12 @@ from eth_tx t join eth_block b using (dataset_id, block_id)
 where t.dataset_id = $1 and t.hash = $2 order by t.tx_id;
 
 -- name: movements_of_tx
-select m.movement_id, m.kind, m.basis, m.value, m.token_id, m.log_index, s.standard, n.payload as contract,
-       f.payload as sender, o.payload as recipient
+select m.movement_id, m.kind, m.basis, m.value, m.token_id, m.log_index, s.standard, e.fault, n.payload as contract,
+       k.symbol, k.decimals, f.payload as sender, o.payload as recipient
 from eth_movement m join eth_asset s using (dataset_id, asset_id)
      left join address n on n.dataset_id = m.dataset_id and n.address_id = s.contract_id
+     left join eth_token k on k.dataset_id = m.dataset_id and k.contract = n.payload
+     left join eth_token_fault e on e.dataset_id = m.dataset_id and e.contract = n.payload
      left join address f on f.dataset_id = m.dataset_id and f.address_id = m.from_id
      left join address o on o.dataset_id = m.dataset_id and o.address_id = m.to_id
 where m.dataset_id = $1 and m.tx_id = $2 order by m.movement_id limit $3;
@@ -111,33 +132,36 @@ select address_id from address where dataset_id = $1 and payload = $2 and kind =
 
 -- name: movements_below
 -- How many movements stand in the blocks up to a height.
-select movements_after, height, hash, time, block_id from eth_block where dataset_id = $1 and height <= $2
+select movements_after, first_tx_id + tx_count as txs_after, addresses_after, height, hash, time, block_id from eth_block where dataset_id = $1 and height <= $2
 order by height desc limit 1;
 
 -- name: balances
 -- Per asset: what came, what went, and the lowest that the running balance reaches (below zero: an opening lot).
 with own as (
     select asset_id, movement_id, 0 as credit, value from eth_movement
-    where dataset_id = $1 and from_id = $2 and movement_id < $3
+    where dataset_id = $1 and from_id = $2 and movement_id < $3 and kind < 9  -- acts move nothing
     union all
     select asset_id, movement_id, 1, value from eth_movement
-    where dataset_id = $1 and to_id = $2 and movement_id < $3),
+    where dataset_id = $1 and to_id = $2 and movement_id < $3 and kind < 9),
 running as (
     select asset_id, credit, value,
            sum(case credit when 1 then value else -value end) over (
                partition by asset_id order by movement_id, credit rows unbounded preceding) as balance
     from own)
-select r.asset_id, s.standard, n.payload as contract, coalesce(sum(value) filter (where credit = 1), 0) as received,
+select r.asset_id, s.standard, e.fault, n.payload as contract, k.symbol, k.decimals, coalesce(sum(value) filter (where credit = 1), 0) as received,
        coalesce(sum(value) filter (where credit = 0), 0) as spent, least(min(balance), 0) as lowest, count(*) as movements
 from running r join eth_asset s on s.dataset_id = $1 and s.asset_id = r.asset_id
      left join address n on n.dataset_id = $1 and n.address_id = s.contract_id
-group by r.asset_id, s.standard, n.payload order by r.asset_id limit $4;
+     left join eth_token k on k.dataset_id = $1 and k.contract = n.payload
+     left join eth_token_fault e on e.dataset_id = $1 and e.contract = n.payload
+group by r.asset_id, s.standard, e.fault, n.payload, k.symbol, k.decimals order by r.asset_id limit $4;
 
 -- name: activity
 -- First and last movement below $3 that an address is in, and how many there are (one to itself counts once).
 select min(movement_id) as first, max(movement_id) as last, count(*) as movements from (
-    select movement_id from eth_movement where dataset_id = $1 and from_id = $2 and movement_id < $3
-    union select movement_id from eth_movement where dataset_id = $1 and to_id = $2 and movement_id < $3) as own;
+    select movement_id from eth_movement where dataset_id = $1 and from_id = $2 and movement_id < $3 and kind < 9
+    union
+    select movement_id from eth_movement where dataset_id = $1 and to_id = $2 and movement_id < $3 and kind < 9) as own;
 
 -- name: movement_seen
 select t.hash, b.height, b.time
