@@ -7,25 +7,26 @@ from typing import Annotated
 
 import typer
 
-from api import clusterings
-from api.answers import ethereum
+from api import clusterings, relations
+from api.answers import ethereum, ethereum_explain
 from api.answers.address import address_body
 from api.answers.address_shapes import AddressAnswer, AddressBody
 from api.answers.cluster_shapes import ExplainAnswer, ExplainBody
-from api.answers.ethereum_shapes import EthereumAddressBody
+from api.answers.ethereum_shapes import EthereumAddressBody, EthereumExplainBody
 from api.answers.explain import explain_body
 from api.answers.labels import address_labels, asking
 from api.answers.opening import check_chain, open_views
 from api.answers.shapes import Asked, ClusterName, Facts, Seen
 from api.answers.text import bitcoin
 from api.cli import held, runs
-from api.cli.ethereum import address_lines, is_ethereum
+from api.cli.ethereum import address_lines, explain_lines, is_ethereum
 from api.cli.labels import label_lines
 from api.cli.options import ChainOption, DatasetOption, FormatOption, run, settings
 from api.cli.output import Format, counted, limit_lines, print_lines, print_object, print_rows, stderr
 from api.clusterings import UpdateReport
 from api.instance import session
 from chain.errors import NotFound
+from chain.store.ethereum import EthereumStore
 from chain.store.ledger import LedgerStore
 
 app = typer.Typer(no_args_is_help=True)
@@ -45,24 +46,28 @@ def cluster() -> None:
 
 @app.command()
 def update(
-    chain: Annotated[str | None, typer.Option("--chain", help="btc; left out, every chain")] = None,
+    chain: Annotated[str | None, typer.Option("--chain", help="btc or eth; left out, every chain")] = None,
     dataset: DatasetOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Cluster what is new since the last run."""
-    if chain is not None:
+    if chain not in (None, "eth"):
         check_chain(chain)
 
     async def work() -> list[UpdateReport]:
         async with session(settings()) as (instance, connection):
-            chosen = [
-                each
-                for each in await LedgerStore(connection).datasets(chain)
-                if dataset in (None, each.name) and each.counts["tx"]
-            ]
-            if not chosen:
+            reports = []
+            if chain != "eth":
+                for each in await LedgerStore(connection).datasets(chain):
+                    if dataset in (None, each.name) and each.counts["tx"]:
+                        reports.append(await clusterings.update(connection, instance.home, each))
+            if chain != "btc":
+                for other in await EthereumStore(connection).datasets(dataset):
+                    if other.counts["tx"]:
+                        reports.append(await relations.update(connection, other))
+            if not reports:
                 raise NotFound("there is nothing to cluster; headwater ingest loads it")
-            return [await clusterings.update(connection, instance.home, each) for each in chosen]
+            return reports
 
     reports = run(work())
     print_rows([{**asdict(report), "seconds": f"{report.seconds:.2f}"} for report in reports], form)
@@ -73,6 +78,26 @@ def update(
             stderr.print(
                 f"{report.dataset}: {links} held or refused, not joined; {where}", markup=False, soft_wrap=True
             )
+
+
+@app.command()
+def research(dataset: DatasetOption = None, form: FormatOption = Format.TABLE) -> None:
+    """Whom the published rules for Ethereum would join, to compare with; nothing of it is stored."""
+
+    async def work() -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = []
+        async with session(settings()) as (_, connection):
+            for each in await ethereum.open_datasets(connection, dataset):
+                for joined in await relations.research(connection, each):
+                    rows.append(
+                        {
+                            "dataset": each.name, "rule": joined.rule, "groups": joined.groups,
+                            "addresses": joined.addresses, "largest": joined.largest,
+                        }
+                    )  # fmt: skip
+        return rows
+
+    print_rows(run(work()), form)
 
 
 @app.command()
@@ -133,7 +158,10 @@ def explain(
     dataset: DatasetOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """The chain of links between two addresses."""
+    """The chain of links between two addresses; of Ethereum, what they have to do with each other."""
+    if is_ethereum(chain, a):
+        _explain_ethereum(a, b, as_of, dataset, form)
+        return
 
     async def work() -> ExplainBody:
         async with session(settings()) as (instance, connection):
@@ -147,6 +175,18 @@ def explain(
     for answer in body["answers"]:
         print_lines([*_explain_lines(answer), ""])
     print_lines(_silent(body["asked"], as_of is not None or not body["answers"]))
+
+
+def _explain_ethereum(a: str, b: str, as_of: int | None, dataset: str | None, form: Format) -> None:
+    async def work() -> EthereumExplainBody:
+        async with session(settings()) as (_, connection):
+            return await ethereum_explain.explain_body(connection, a, b, as_of, dataset)
+
+    body = run(work())
+    if form is not Format.TABLE:
+        print_object(body, form)
+        return
+    print_lines(list(explain_lines(body)))
 
 
 def _silent(asked: list[Asked], all_of_them: bool) -> list[str]:

@@ -15,7 +15,7 @@ NOBODY = -1
 
 
 class EthereumLedger(NamedTuple):
-    """T transactions, M movements, A assets of one dataset."""
+    """T transactions, M movements, C acts, A assets of one dataset."""
 
     tx_time: I64
     """[T] Seconds since 1970."""
@@ -24,6 +24,8 @@ class EthereumLedger(NamedTuple):
     """Address id of the sender."""
     tx_to: I32
     """Address id, `NOBODY` for a contract creation."""
+    tx_created: I32
+    """Address id of the contract that it created, `NOBODY` for none."""
     tx_status: U8
     """`chain.ethereum.model.Status`"""
     tx_parts: U8
@@ -39,6 +41,13 @@ class EthereumLedger(NamedTuple):
     move_to: I32
     move_value: U64
     """[M, 4] limbs (chain/uint256.py), base units."""
+    act_tx: I64
+    """[C] Ascending: who did what, where nothing is moved."""
+    act_kind: U8
+    """`chain.ethereum.model.Movement` from `FIRST_ACT` on"""
+    act_asset: I32
+    act_from: I32
+    act_to: I32
     asset_contract: I32
     """[A] Address id of the contract, `NOBODY` for ether."""
     asset_standard: U8

@@ -31,6 +31,10 @@ class Ledger:
     parts: Part = Part.TRACES
     txs: list[tuple[int, int, int, int]] = field(default_factory=list)
     moves: list[tuple[int, Move]] = field(default_factory=list)
+    created: dict[int, int] = field(default_factory=dict)
+    """The contract that a transaction created."""
+    acts: list[tuple[int, tuple[Movement, int, int, int]]] = field(default_factory=list)
+    """Transaction; kind, asset, from, to."""
 
     def add(self, day: float, sender: int, to: int, *moves: Move, status: Status = Status.SUCCEEDED) -> None:
         """A transaction of `sender` to `to`, at a time in days."""
@@ -42,6 +46,7 @@ class Ledger:
         place = {tx: number for number, tx in enumerate(order)}
         moves = sorted(((place[tx], move) for tx, move in self.moves), key=lambda each: each[0])
         txs = np.array([self.txs[tx] for tx in order], np.int64)
+        acts = np.array(sorted((place[tx], *act) for tx, act in self.acts), np.int64).reshape(-1, 5)
         rows = np.array([(tx, kind, asset, a, b) for tx, (kind, asset, a, b, _) in moves], np.int64)
         standards = [Standard.ETHER, *[self.standard] * len(self.tokens)]
         return EthereumLedger(
@@ -49,6 +54,7 @@ class Ledger:
             tx_height=txs[:, 0] // 15,
             tx_from=txs[:, 1].astype(np.int32),
             tx_to=txs[:, 2].astype(np.int32),
+            tx_created=np.array([self.created.get(tx, NOBODY) for tx in order], np.int32),
             tx_status=txs[:, 3].astype(np.uint8),
             tx_parts=np.full(len(txs), self.parts, np.uint8),
             move_tx=rows[:, 0],
@@ -57,6 +63,11 @@ class Ledger:
             move_from=rows[:, 3].astype(np.int32),
             move_to=rows[:, 4].astype(np.int32),
             move_value=uint256.from_ints(move[4] for _, move in moves),
+            act_tx=acts[:, 0],
+            act_kind=acts[:, 1].astype(np.uint8),
+            act_asset=acts[:, 2].astype(np.int32),
+            act_from=acts[:, 3].astype(np.int32),
+            act_to=acts[:, 4].astype(np.int32),
             asset_contract=np.array([NOBODY, *self.tokens], np.int32),
             asset_standard=np.array(standards, np.uint8),
             zero_address=ZERO,
