@@ -1,4 +1,4 @@
-"""The demo: the whole main job on the built-in sample, and on real data where there is some.
+"""The demo: the whole main job on the built-in sample, on a generated Ethereum, and on real data where there is some.
 
 load -> verify -> columns -> clusters -> explain -> answer. What it prints is what it measured; nothing is canned.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 from api import clusterings
 from api.answers.text import bitcoin
-from api.demo_ethereum import FOLDERS, real_sales
+from api.demo_ethereum import FOLDERS, generated, real_sales
 from api.instance import Instance, session
 from chain.bitcoin import address as codec
 from chain.bitcoin.etl import EtlFiles
@@ -82,6 +82,7 @@ async def demo(settings: Settings, say: Say) -> None:
         say(f"Instance       {instance.home}")
         sample = sample_chain()
         await _sample(instance, connection, sample, say)
+        await generated(instance, connection, say)
         if settings.data is not None and (settings.data / "bitcoin").is_dir():
             await _real(instance, connection, settings.data / "bitcoin", say)
             if all((settings.data / "ethereum" / name).is_dir() for name in FOLDERS):
@@ -209,7 +210,7 @@ def _say_coinjoin(view: _View, sample: Sample, say: Say) -> None:
 
 async def _real(instance: Instance, connection: Connection, folder: Path, say: Say) -> None:
     say("")
-    say("2. Real Bitcoin: blocks 0 to 4312 from a node's block file")
+    say("3. Real Bitcoin: blocks 0 to 4312 from a node's block file")
     if any((folder / "raw").glob("blk*.dat*")):
         report = await load_chain(connection, instance.home, BlkFolder(folder / "raw", MAINNET))
         _say_load(report, say)
@@ -217,7 +218,7 @@ async def _real(instance: Instance, connection: Connection, folder: Path, say: S
     dump = folder / "transactions.jsonl.xz"
     if dump.exists():
         say("")
-        say("3. Real Bitcoin: a bitcoin-etl extract of whole later blocks and coinjoins")
+        say("4. Real Bitcoin: a bitcoin-etl extract of whole later blocks and coinjoins")
         store = LedgerStore(connection)
         held = {dataset.name for dataset in await store.datasets("btc") if dataset.counts["tx"]}
         if REAL_EXTRACT in held:

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import csv
 import gc
-import hashlib
 import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from api.simulated_files import checked_manifest, new_folder, write_csv, write_json, write_manifest
 from chain.bitcoin.build import block_hash
 from chain.bitcoin.network import REGTEST
-from chain.errors import MalformedData, SourceError, StoreError
+from chain.errors import MalformedData, SourceError
 from chain.model import hash_bytes, hash_text
 from clustering.simulate.generator import VERSION, generate
 from clustering.simulate.kinds import Kind, Party
@@ -32,7 +31,7 @@ from clustering.simulate.truth import Owner, SaleEnd, SaleTruth, Truth
 BLK_FILE_SIZE = 128 << 20
 """Bytes (Bitcoin Core, MAX_BLOCKFILE_SIZE)."""
 OWNER_COLUMNS = ("owner", "party", "name", "make")
-_DIGEST_CHUNK = 1 << 20
+TRUTH_FILES = ("owners.csv", "addresses.npz", "transactions.npz", "sale.json")
 
 
 class BlkWriter:
@@ -61,24 +60,10 @@ class BlkWriter:
 def simulate(seed: int, transactions: int, folder: Path, *, hidden_payjoins: bool = False) -> dict[str, Any]:
     """Generate a chain into a folder that does not exist yet or is empty; returns its manifest.
 
-    All is written beside it and takes its name at the end: a folder of this name is whole. StoreError where there is
-    something in it or where it cannot be written; ValueError as `generate`.
+    StoreError where there is something in it or where it cannot be written; ValueError as `generate`.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StoreError(f"{folder} is there and not empty; name a new folder")
-    part = folder.with_name(folder.name + ".partial")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        manifest = _write(seed, transactions, part, hidden_payjoins)
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
-    except OSError as error:
-        raise StoreError(f"{folder} cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return manifest
+    with new_folder(folder) as part:
+        return _write(seed, transactions, part, hidden_payjoins)
 
 
 def _write(seed: int, transactions: int, folder: Path, hidden_payjoins: bool) -> dict[str, Any]:
@@ -90,10 +75,8 @@ def _write(seed: int, transactions: int, folder: Path, hidden_payjoins: bool) ->
     finally:
         gc.enable()
         writer.close()
-    with open(folder / "owners.csv", "w", newline="", encoding="utf-8") as handle:
-        table = csv.writer(handle, lineterminator="\n")
-        table.writerow(OWNER_COLUMNS)
-        table.writerows((row, owner.party.name, owner.name, owner.make) for row, owner in enumerate(truth.owners))
+    rows = [(row, owner.party.name, owner.name, owner.make) for row, owner in enumerate(truth.owners)]
+    write_csv(folder / "owners.csv", OWNER_COLUMNS, rows)
     np.savez(
         folder / "addresses.npz", key=truth.address_key, owner=truth.address_owner,
         customer=truth.address_customer, importer=truth.address_importer,
@@ -101,9 +84,9 @@ def _write(seed: int, transactions: int, folder: Path, hidden_payjoins: bool) ->
     np.savez(
         folder / "transactions.npz", txid=truth.txid, kind=truth.kind, change=truth.change, payer=truth.payer
     )  # fmt: skip
-    _write_json(folder / "sale.json", _sale_body(truth.sale))
+    write_json(folder / "sale.json", _sale_body(truth.sale))
     kinds = np.bincount(truth.kind, minlength=len(Kind)).tolist()
-    manifest = {
+    facts = {
         "generator": VERSION,
         "seed": seed,
         "transactions": transactions,
@@ -114,10 +97,8 @@ def _write(seed: int, transactions: int, folder: Path, hidden_payjoins: bool) ->
         "addresses": len(truth.address_owner),
         "owners": len(truth.owners),
         "kinds": {kind.name: kinds[kind] for kind in Kind},
-        "files": {path.name: _file_facts(path) for path in sorted(folder.iterdir())},
     }
-    _write_json(folder / "manifest.json", manifest)
-    return manifest
+    return write_manifest(folder, facts)
 
 
 def open_truth(folder: Path) -> Truth:
@@ -126,10 +107,7 @@ def open_truth(folder: Path) -> Truth:
     SourceError where it is not there, MalformedData where it is not whole or not as it was written.
     """
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        for name, facts in manifest["files"].items():
-            if not name.endswith(".dat") and _file_facts(folder / name) != facts:
-                raise MalformedData(f"{folder / name} is not the file that the manifest names")
+        checked_manifest(folder, TRUTH_FILES)
         with open(folder / "owners.csv", newline="", encoding="utf-8") as handle:
             owners = [Owner(Party[row["party"]], row["name"], row["make"]) for row in csv.DictReader(handle)]
         with np.load(folder / "addresses.npz") as addresses, np.load(folder / "transactions.npz") as transactions:
@@ -170,15 +148,3 @@ def _sale_of(body: dict[str, Any]) -> SaleTruth:
         collectors=body["collectors"],
         ends=[SaleEnd(to, hash_bytes(txid), value, address) for to, txid, value, address in body["ends"]],
     )
-
-
-def _write_json(path: Path, body: object) -> None:
-    path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-
-
-def _file_facts(path: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    with open(path, "rb") as handle:
-        while chunk := handle.read(_DIGEST_CHUNK):
-            digest.update(chunk)
-    return {"size": path.stat().st_size, "sha256": digest.hexdigest()}

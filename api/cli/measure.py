@@ -11,8 +11,12 @@ from api.cli.options import FormatOption, settings
 from api.cli.output import Format, print_lines, print_object, stderr
 from api.measure import page
 from api.measure.clustering import measure
+from api.measure.relations import measure_relations
+from api.measure.sales import SEEDS, measure_sales
+from api.measure.sales import TRANSACTIONS as TRANSACTIONS_OF_ETHEREUM
 from api.measure.simulated import SEED, TRANSACTIONS
 from clustering.levels import Origin
+from clustering.simulate.ethereum.generator import LEAST_TRANSACTIONS as LEAST_OF_ETHEREUM
 from clustering.simulate.generator import LEAST_TRANSACTIONS
 
 app = typer.Typer(no_args_is_help=True)
@@ -49,3 +53,31 @@ def clustering(
     if write:
         for path in page.write(body):
             stderr.print(f"written: {path}", markup=False, soft_wrap=True)
+
+
+@app.command("token-sales")
+def token_sales(
+    seed: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, help="Of a generated chain; several are summed")
+    ] = None,
+    transactions: Annotated[
+        int, typer.Option("--transactions", min=LEAST_OF_ETHEREUM, help="Of each generated chain")
+    ] = TRANSACTIONS_OF_ETHEREUM,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """What is found of the sales of generated chains, and what is wrongly called a sale: simulated, no field rate."""
+    print_object(measure_sales(seed or SEEDS, transactions), form)
+
+
+@app.command("relations")
+def relations(
+    seed: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, help="Of a generated chain; several are summed")
+    ] = None,
+    transactions: Annotated[
+        int, typer.Option("--transactions", min=LEAST_OF_ETHEREUM, help="Of each generated chain")
+    ] = TRANSACTIONS_OF_ETHEREUM,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """What is said of generated Ethereum addresses, and whom published rules would join: simulated, no field rate."""
+    print_object(measure_relations(seed or SEEDS, transactions), form)

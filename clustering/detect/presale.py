@@ -41,7 +41,7 @@ class Collection:
     round_percent: int
     """Payments that are whole tenths of an ether."""
     token: int
-    """Asset that one issuer gave most of the senders, in the order of what they paid; -1 where there is none."""
+    """Asset that one issuer gave enough of the senders, in the order of what they paid; -1 where there is none."""
     issuer: int
     served: int
     """Senders who were given the token."""
@@ -76,8 +76,10 @@ def find_collections(ledger: EthereumLedger, known: I64) -> tuple[list[Collectio
         left, returned = _flows_through(ledger, sent, collector, pays.tx[mine], pays.payer[mine])
         if left * 100 > p.PRESALE_OUTFLOW_PERCENT * gross or returned * 100 > p.PRESALE_RETURNED_PERCENT * gross:
             continue
-        judged = _judge(transfers, by_target, collector, pays.tx[mine], pays.payer[mine], pays.value[mine])
-        judged = replace(judged, tied=_is_tied(ledger, sent, judged))
+        several = _judge(transfers, by_target, collector, pays.tx[mine], pays.payer[mine], pays.value[mine])
+        several = [replace(each, tied=_is_tied(ledger, sent, each)) for each in several]
+        # a stranger's gift to the same people must not hide what the collector's own issuer gave
+        judged = next((each for each in several if each.tied), several[0])
         if judged.tied:
             confirmed.append(judged)
         elif judged.token >= 0 or judged.round_percent >= p.ROUND_PERCENT:
@@ -111,26 +113,29 @@ def _flows_through(
 
 def _judge(
     transfers: TokenLegs, by_target: I64, collector: int, txs: I64, payer: I64, value: uint256.U64
-) -> Collection:
+) -> list[Collection]:
+    """The collection with each token that follows what was paid, the one that served most senders first; where there is
+    none, the bare collection."""
     senders, group = np.unique(payer, return_inverse=True)
     paid = np.bincount(group.reshape(-1), weights=legs.as_float(value))
-    token, issuer, served, rows = _distribution(transfers, by_target, senders, int(txs[0]))
-    tokens, spearman = 0, 0
-    if served * 100 >= p.PRESALE_SERVED_PERCENT * len(senders):
+    whole = sum(amount % p.ROUND_UNIT == 0 for amount in uint256.to_ints(value))
+    bare = Collection(
+        collector, int(txs[0]), int(txs[-1]), len(txs), len(senders), uint256.total(value), whole * 100 // len(txs),
+        -1, -1, 0, 0, 0, False,
+    )  # fmt: skip
+    found = []
+    for token, issuer, served, rows in _distributions(transfers, by_target, senders, int(txs[0])):
         place = np.searchsorted(senders, transfers.target[rows])
         got = np.bincount(place, weights=legs.as_float(transfers.value[rows]), minlength=len(senders))
-        spearman = _spearman_ppm(paid[got > 0], got[got > 0])
-        tokens = uint256.total(transfers.value[rows])
         same = np.count_nonzero((got > 0) & (np.abs(got - paid) <= p.RATE_TOLERANCE * paid))
         if same * 100 >= p.PRESALE_PARITY_PERCENT * np.count_nonzero(got):
-            spearman = 0  # one for one: a bridge or a claim
-    if spearman < p.PRESALE_SPEARMAN_PPM:
-        token, issuer, served, tokens, spearman = -1, -1, 0, 0, 0
-    whole = sum(amount % p.ROUND_UNIT == 0 for amount in uint256.to_ints(value))
-    return Collection(
-        collector, int(txs[0]), int(txs[-1]), len(txs), len(senders), uint256.total(value), whole * 100 // len(txs),
-        token, issuer, served, tokens, spearman, False,
-    )  # fmt: skip
+            continue  # one for one: a bridge or a claim
+        spearman = _spearman_ppm(paid[got > 0], got[got > 0])
+        if spearman >= p.PRESALE_SPEARMAN_PPM:
+            tokens = uint256.total(transfers.value[rows])
+            given = replace(bare, token=token, issuer=issuer, served=served, tokens=tokens, spearman_ppm=spearman)
+            found.append(given)
+    return found or [bare]
 
 
 def _is_tied(ledger: EthereumLedger, sent: tuple[I64, I64], found: Collection) -> bool:
@@ -144,19 +149,27 @@ def _is_tied(ledger: EthereumLedger, sent: tuple[I64, I64], found: Collection) -
     return found.collector in others or bool(paid or called)
 
 
-def _distribution(transfers: TokenLegs, by_target: I64, senders: I64, first_tx: int) -> tuple[int, int, int, I64]:
-    """The token and the one giver that most of the senders have it from, how many, and the rows of its transfers."""
+def _distributions(
+    transfers: TokenLegs, by_target: I64, senders: I64, first_tx: int
+) -> list[tuple[int, int, int, I64]]:
+    """Tokens that enough of the senders have from one giver each: the token, the giver, how many it served, and the
+    rows of its transfers; the one that served most first, of equals the lower ids."""
     first = np.searchsorted(transfers.target, senders, sorter=by_target)
     count = np.searchsorted(transfers.target, senders, side="right", sorter=by_target) - first
     rows = by_target[np.repeat(first - np.cumsum(count) + count, count) + np.arange(int(count.sum()))]
     rows = np.sort(rows[transfers.tx[rows] > first_tx])
     if not len(rows):
-        return -1, -1, 0, rows
+        return []
     given = np.unique(np.stack((transfers.asset[rows], transfers.source[rows], transfers.target[rows]), axis=1), axis=0)
     pairs, counts = np.unique(given[:, :2], axis=0, return_counts=True)
-    token, issuer = pairs[int(np.argmax(counts))].tolist()
-    mine = rows[(transfers.asset[rows] == token) & (transfers.source[rows] == issuer)]
-    return int(token), int(issuer), int(counts.max()), mine
+    found = []
+    for place in np.argsort(-counts, kind="stable").tolist():
+        if int(counts[place]) * 100 < p.PRESALE_SERVED_PERCENT * len(senders):
+            break
+        token, issuer = pairs[place].tolist()
+        mine = rows[(transfers.asset[rows] == token) & (transfers.source[rows] == issuer)]
+        found.append((int(token), int(issuer), int(counts[place]), mine))
+    return found
 
 
 def _spearman_ppm(a: Array, b: Array) -> int:

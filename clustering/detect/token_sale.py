@@ -163,7 +163,9 @@ def _with_wallets(ledger: EthereumLedger, transfers: TokenLegs, candidates: list
     for each in candidates:
         taken = np.concatenate(taken_of[each.token])
         more = inner_purchases(into, transfers, each.contract, each.token, each.supply, taken)
-        more = more.take((more.tx >= each.bought.tx[0]) & (more.tx <= each.bought.tx[-1]))
+        # the first and the last purchase may be a wallet's: the whole still lies within the window
+        ends, when = ledger.tx_time[each.bought.tx[[0, -1]]], ledger.tx_time[more.tx]
+        more = more.take((when >= ends[1] - p.WINDOW_SECONDS) & (when <= ends[0] + p.WINDOW_SECONDS))
         found.append(replace(each, bought=merged(each.bought, more), inner=len(more)) if len(more) else each)
     return found
 

@@ -49,6 +49,23 @@ def test_who_gives_tokens_to_the_payers_of_a_stranger_s_address_makes_a_lead() -
     assert (lead.token, lead.issuer, lead.served, lead.tied) == (1, ISSUER, 60, False)
 
 
+def _two_tokens() -> Ledger:
+    ledger = Ledger(tokens=(1, 4))
+    for number, sender in enumerate(SENDERS):
+        ledger.add(number / 2, sender, COLLECTOR, pays(sender, COLLECTOR, _paid(number)))
+    return ledger
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["an airdrop", "one in the same order"])
+def test_what_a_stranger_gives_to_all_hides_no_presale(same: bool) -> None:
+    ledger = _distribute(_two_tokens(), 50)
+    for number, sender in enumerate(SENDERS):
+        ledger.add(80, 7, 4, gives(7, sender, 400 if same else _paid(number) * 9, asset=2))
+    (found,), leads = find_collections(ledger.build(), NONE)
+    assert leads == []
+    assert (found.token, found.issuer, found.served, found.tied) == (1, ISSUER, 50, True)
+
+
 def test_a_call_of_the_token_ties_as_well() -> None:
     ledger = _distribute(_collection(), 60, tied=False)
     ledger.add(55, COLLECTOR, 1)

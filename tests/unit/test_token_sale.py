@@ -350,6 +350,14 @@ def test_a_payment_of_few_base_units_does_not_begin_a_price() -> None:
     assert all(early.last_time < late.first_time for early, late in pairwise(tiers))
 
 
+def test_wallets_that_are_contracts_may_be_first_and_last_but_not_from_another_season() -> None:
+    ledger = _sale()
+    for day in (-80, -0.5, 21, 100):
+        wallet = 600 + int(day)
+        ledger.add(day, 599, wallet, forwards(wallet, SALE, ETHER), gives(ZERO, wallet, 100 * ETHER))
+    assert (_only(ledger).through_wallets, len(_only(ledger).bought)) == (2, 62)
+
+
 def test_wallets_that_are_contracts_and_one_that_buys_for_many() -> None:
     ledger = _sale()
     wallet, batch = 600, 601
