@@ -57,7 +57,11 @@ async def label_column(connection: Connection, home: Path, dataset: Dataset, col
 
 def last_day(columns: Columns) -> date:
     """The day of the latest block: on it a label must be in force to count, so that no clock decides."""
-    seconds = int(columns.block_time.max()) if len(columns.block_time) else 0
+    return day_of(int(columns.block_time.max()) if len(columns.block_time) else 0)
+
+
+def day_of(seconds: int) -> date:
+    """The day in UTC of a block's time."""
     try:
         return (_EPOCH + timedelta(seconds=seconds)).date()
     except OverflowError:  # a time that no calendar has

@@ -1,0 +1,189 @@
+"""headwater trace: where money went, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api.answers.text import bitcoin
+from api.cli.ethereum import amount_text, is_ethereum
+from api.cli.options import DatasetOption, FormatOption, run, settings
+from api.cli.output import Format, LoadProgress, counted, limit_lines, print_lines, print_object, stderr
+from api.instance import session
+from api.tracing.opening import open_chain, open_grounds
+from api.tracing.paths import MAX_PATHS, paths_body
+from api.tracing.request import Direction, Stops, TraceRequest
+from api.tracing.results import write_results
+from api.tracing.run import run_trace
+from api.tracing.seeds import read_address, read_file, read_time
+from api.tracing.summary import SUMS
+from chain.errors import NotFound
+from clustering.trace.policies import POLICIES, Policy
+from clustering.trace.stops import HUB_RECIPIENTS
+
+app = typer.Typer(no_args_is_help=True)
+
+EXIT_IN_PART = 3
+
+FOLLOWED = [policy.value for policy in Policy if policy != Policy.POISON]
+SHOWN_PAYERS = 3
+
+THROUGH = ("services", "coinjoins", "hubs")
+
+
+@app.callback()
+def trace() -> None:
+    """Where money went, and where it came from."""
+
+
+def _policy(text: str) -> Policy:
+    if text not in FOLLOWED:
+        raise typer.BadParameter(f"it is one of {', '.join(FOLLOWED)}")
+    return Policy(text)
+
+
+def _stops(through: list[str], hub_recipients: int) -> Stops:
+    unknown = [name for name in through if name not in THROUGH]
+    if unknown:
+        raise typer.BadParameter(f"--through takes {', '.join(THROUGH)}")
+    return Stops("services" not in through, "coinjoins" not in through, "hubs" not in through, hub_recipients)
+
+
+def _until(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return read_time(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--until: {error}") from error
+
+
+@app.command("run")
+def trace_run(
+    seeds: Annotated[Path, typer.Argument(help="CSV of chain,address or chain,txid,index; from_time,to_time,asset")],
+    out: Annotated[Path, typer.Option("--out", help="A new folder for the results")],
+    policy: Annotated[str, typer.Option("--policy", help=f"One of {', '.join(FOLLOWED)}")] = Policy.FIFO.value,
+    direction: Annotated[Direction, typer.Option("--direction", help="Where to, or where from")] = Direction.FORWARD,
+    max_hops: Annotated[int, typer.Option("--max-hops", min=0, help="0: no bound")] = 0,
+    min_value: Annotated[int, typer.Option("--min-value", min=0, help="Base units below which lots are dust")] = 0,
+    until: Annotated[str | None, typer.Option("--until", help="A time; backward the earliest")] = None,
+    through: Annotated[
+        list[str] | None, typer.Option("--through", help="Go on through services, coinjoins or hubs; marked")
+    ] = None,
+    hub_recipients: Annotated[
+        int, typer.Option("--hub-recipients", min=1, help="Distinct recipients above which an address is a hub")
+    ] = HUB_RECIPIENTS,
+    compare: Annotated[
+        bool, typer.Option("--range/--no-range", help="Run the other conventions too, for the range")
+    ] = True,
+    dataset: DatasetOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Follow the money of all seeds of a file, each seed's own kept apart, under a convention."""
+    chosen = _policy(policy)
+    if direction == Direction.BACKWARD and not POLICIES[chosen].backward:
+        names = [name.value for name, facts in POLICIES.items() if facts.backward]
+        raise typer.BadParameter(f"backward takes {', '.join(names)}: the others are no rule back in time")
+    stops = _stops(through or [], hub_recipients)
+    request = TraceRequest(chosen, direction, max_hops, min_value, _until(until), dataset, stops, compare)
+    summary = run(_work(request, seeds, out))
+    if form is Format.TABLE:
+        print_lines(_lines(summary, out))
+    else:
+        print_object(summary, form)
+    if summary["seeds_rejected"]:
+        rejected = counted(summary["seeds_rejected"], "seed")
+        stderr.print(f"{rejected} not traced: {out / 'seeds_rejected.csv'} says why", markup=False, soft_wrap=True)
+        raise typer.Exit(EXIT_IN_PART)
+
+
+async def _work(request: TraceRequest, path: Path, out: Path) -> dict[str, Any]:
+    seeds, rejected = read_file(path)
+    async with session(settings()) as (instance, connection):
+        grounds = await open_grounds(connection, instance.url, instance.home, request, seeds)
+        with LoadProgress("movements") as bar:
+            result = run_trace(request, seeds, rejected, grounds, lambda stage, done, total: bar(done, total))
+    if not result.datasets and not result.rejected:
+        raise NotFound(f"{path} names no seeds")
+    return write_results(result, out)
+
+
+@app.command()
+def paths(
+    a: str,
+    b: str,
+    k: Annotated[int, typer.Option("--k", min=1, max=MAX_PATHS, help="How many paths of each asset")] = 3,
+    dataset: DatasetOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """The strongest paths of payments from one address to another, in order of time."""
+    chain = "eth" if is_ethereum("", a) else "btc"
+    named = [read_address(chain, each) for each in (a, b)]
+
+    async def work() -> dict[str, Any]:
+        async with session(settings()) as (instance, connection):
+            request = TraceRequest(dataset=dataset)
+            grounds = await open_chain(connection, instance.url, instance.home, request, chain)
+            return paths_body(grounds, chain, named[0], named[1], k)
+
+    body = run(work())
+    if form is Format.TABLE:
+        print_lines(_path_lines(body))
+    else:
+        print_object(body, form)
+
+
+def _path_lines(body: dict[str, Any]) -> Iterator[str]:
+    for answer in body["answers"]:
+        yield f"dataset      {answer['dataset']}: {counted(len(answer['paths']), 'path')}"
+        for path in answer["paths"]:
+            yield f"  at most {_amount(path['asset'], path['limiting_value'])} by {counted(len(path['steps']), 'step')}"
+            for step in path["steps"]:
+                payers = ", ".join(step["from"][:SHOWN_PAYERS]) or "payers without an address"
+                more = f" and {len(step['from']) - SHOWN_PAYERS} more" if len(step["from"]) > SHOWN_PAYERS else ""
+                yield f"    {step['time']}  {_amount(path['asset'], step['value'])} from {payers}{more}"
+                yield f"      to {step['to']} in {step['transaction']}"
+    yield from (f"{each['dataset']}: {each['reason']}" for each in body["not_answered"])
+    yield body["statement"]
+
+
+def _lines(summary: dict[str, Any], out: Path) -> Iterator[str]:
+    yield f"traced       {counted(summary['seeds'], 'seed')} {summary['direction']}, run {summary['run'][:16]}"
+    for each in summary["datasets"]:
+        yield ""
+        yield f"dataset      {each['dataset']}"
+        for name, convention in each["conventions"].items():
+            marked = " (asked for)" if name == summary["policy"] else ""
+            yield f"  {name}{marked}: {convention['rule']}"
+            yield from _sums(convention["assets"])
+        for row in each["range"]:
+            yield f"  range over the legal conventions, {row['asset']}"
+            yield from (f"    {name:<10} {_between(row['asset'], *row[name])}" for name in SUMS[1:])
+        for name, measure in each["measures"].items():
+            yield f"  {name}, a measure and no convention: {measure['rule']}"
+            yield from _sums(measure["assets"])
+        if each["poison"] is not None:
+            yield f"  poison, a measure and no convention: {each['poison']['rule']}"
+            yield from (f"    {row['end']}: {_amount(row['asset'], row['value'])}" for row in each["poison"]["reached"])
+        yield from limit_lines(each["limits_hit"])
+    yield ""
+    yield from summary["passed"]
+    yield f"results      {out}"
+    yield summary["statement"]
+
+
+def _sums(assets: list[dict[str, Any]]) -> Iterator[str]:
+    for row in assets:
+        yield from (f"    {name:<10} {_amount(row['asset'], row[name])}" for name in SUMS if row[name] != "0")
+        yield from (f"      {reason}: {_amount(row['asset'], value)}" for reason, value in row["stopped_by"].items())
+
+
+def _between(asset: str, low: str, high: str) -> str:
+    return _amount(asset, low) if low == high else f"{_amount(asset, low)} to {_amount(asset, high)}"
+
+
+def _amount(asset: str, value: str) -> str:
+    return f"{bitcoin(value)} BTC" if asset == "BTC" else amount_text(asset, value)

@@ -1,0 +1,1 @@
+"""Tracing for people: seeds read, ledgers opened, money followed, results written."""

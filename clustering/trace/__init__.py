@@ -1,0 +1,1 @@
+"""Where money went, and where it came from: lots over movements, under named conventions, every unit accounted for."""
