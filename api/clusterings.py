@@ -58,6 +58,8 @@ class UpdateReport:
     """Addresses of the largest cluster."""
     partition_sha256: str
     seconds: float
+    relations: int = 0
+    """Relations of Ethereum addresses that stand; they join nobody."""
 
 
 def clusters_folder(home: Path, dataset: str) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chain.ethereum.model import Standard
+from chain.ethereum.model import FIRST_ACT, Standard
 from chain.store.ethereum import EthereumDataset, EthereumStore
 from chain.store.postgres import Connection, queries
 from clustering.detect.presale import Collection, find_collections
@@ -24,8 +24,10 @@ async def read_ledger(store: EthereumStore, dataset: EthereumDataset) -> tuple[E
     """What kernels read of a dataset, the hash of each transaction [T, 32] and the key of each address [n, 20]."""
     async with store.connection.transaction(isolation="repeatable_read", readonly=True):
         blocks, txs = await store.read(dataset, "blocks"), await store.read(dataset, "txs")
-        moves, keys = await store.read(dataset, "movements"), (await store.read(dataset, "addresses"))["payload"]
+        rows, keys = await store.read(dataset, "movements"), (await store.read(dataset, "addresses"))["payload"]
         assets = await store.read(dataset, "assets")
+    moves = {name: column[rows["kind"] < FIRST_ACT] for name, column in rows.items()}
+    acts = {name: column[rows["kind"] >= FIRST_ACT] for name, column in rows.items()}
     zero = np.flatnonzero(~keys.any(axis=1))
     native = assets["standard"] == Standard.ETHER
     ledger = EthereumLedger(
@@ -33,6 +35,7 @@ async def read_ledger(store: EthereumStore, dataset: EthereumDataset) -> tuple[E
         tx_height=blocks["height"][txs["block"]],
         tx_from=txs["from"].astype(np.int32),
         tx_to=txs["to"].astype(np.int32),
+        tx_created=txs["created"].astype(np.int32),
         tx_status=txs["status"].astype(np.uint8),
         tx_parts=blocks["parts"][txs["block"]].astype(np.uint8),
         move_tx=moves["tx"],
@@ -41,6 +44,11 @@ async def read_ledger(store: EthereumStore, dataset: EthereumDataset) -> tuple[E
         move_from=moves["from"].astype(np.int32),
         move_to=moves["to"].astype(np.int32),
         move_value=moves["value"],
+        act_tx=acts["tx"],
+        act_kind=acts["kind"].astype(np.uint8),
+        act_asset=acts["asset"].astype(np.int32),
+        act_from=acts["from"].astype(np.int32),
+        act_to=acts["to"].astype(np.int32),
         asset_contract=np.where(native, NOBODY, assets["contract"]).astype(np.int32),
         asset_standard=assets["standard"].astype(np.uint8),
         zero_address=int(zero[0]) if len(zero) else NOBODY,

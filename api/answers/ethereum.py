@@ -15,27 +15,23 @@ from api.answers.ethereum_shapes import (
     EthereumAddressBody,
     EthereumAnswer,
     EthereumCoverage,
-    EthereumMovement,
-    EthereumTransactionAnswer,
-    EthereumTransactionBody,
     Holding,
 )
 from api.answers.naming import check_height
-from api.answers.shapes import Asked, AsOf, Limit, Seen
+from api.answers.relations import Related, last_run, relations_of
+from api.answers.shapes import Asked, AsOf, ClusteringName, ClusterName, Limit, Seen
 from api.answers.state_shapes import DatasetState
-from api.answers.view import InvalidParameter
 from chain.errors import NotFound
 from chain.ethereum import address as codec
-from chain.ethereum.model import Basis, Movement, Standard, Status
-from chain.model import AddressKind, Proof
+from chain.ethereum.model import Standard
+from chain.model import AddressKind
 from chain.store.ethereum import EthereumDataset, EthereumStore
+from chain.store.links import Run
 from chain.store.postgres import Connection, queries
+from clustering.ethereum.faithful import TOLD, Fault
 
 HOLDINGS = 500
 """Assets of one address that an answer lists."""
-
-TRANSACTION_MOVEMENTS = 5_000
-"""Movements of one transaction that an answer lists."""
 
 ETHER = "ETH"
 ETHER_DECIMALS = 18
@@ -86,22 +82,41 @@ async def address_body(
     asked: list[Asked] = []
     answers: list[EthereumAddressAnswer] = []
     for each in await open_datasets(connection, dataset):
-        word, found = await _held(connection, each, key, height)
+        word, found = await holder(connection, each, key, height)
         asked.append(word)
-        if found is None:
-            continue
-        seen = await _activity(connection, each, found.address, found.movements)
-        answers.append(
-            {
-                **found.answer,
-                "first_seen": seen[0], "last_seen": seen[1], "movements": seen[2],
-                "holdings": found.holdings, "statement": APART,
-            }
-        )  # fmt: skip
+        if found is not None:
+            answers.append(await _address(connection, each, codec.encode(key), found))
     return {
         "chain": "eth", "address": codec.encode(key), "kind": "account", "observed": bool(answers), "asked": asked,
         "answers": answers, "labels": None,
     }  # fmt: skip
+
+
+async def _address(
+    connection: Connection, dataset: EthereumDataset, address: str, found: Holder
+) -> EthereumAddressAnswer:
+    holdings, limits = await _holdings(connection, dataset, found)
+    first, last, movements = await _activity(connection, dataset, found.address, found.movements)
+    related = Related([], [], [])
+    if found.run is not None:
+        related = await relations_of(connection, dataset, found.run, found.address, found.txs)
+    return {
+        **found.answer,
+        "limits_hit": [*limits, *related.limits],
+        "first_seen": first,
+        "last_seen": last,
+        "movements": movements,
+        "holdings": holdings,
+        "cluster": None if found.run is None else cluster_name(dataset, found.run, address),
+        "relations": related.rows,
+        "relation_counts": related.counts,
+        "statement": APART,
+    }
+
+
+def cluster_name(dataset: EthereumDataset, run: Run, address: str) -> ClusterName:
+    """The cluster of an address, which it is alone in."""
+    return {"id": f"{dataset.name}/{run.level}/{address}@{run.run_id}", "size": 1}
 
 
 async def balances_body(connection: Connection, written: str, height: int | None = None) -> BalancesBody:
@@ -111,35 +126,38 @@ async def balances_body(connection: Connection, written: str, height: int | None
     asked: list[Asked] = []
     answers: list[BalancesAnswer] = []
     for each in await open_datasets(connection):
-        word, found = await _held(connection, each, key, height)
+        word, found = await holder(connection, each, key, height)
         asked.append(word)
         if found is not None:
-            answers.append({**found.answer, "holdings": found.holdings})
+            holdings, limits = await _holdings(connection, each, found)
+            answers.append({**found.answer, "limits_hit": limits, "holdings": holdings})
     return {
         "chain": "eth", "address": codec.encode(key), "observed": bool(answers), "asked": asked, "answers": answers
     }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """What one dataset knows of an address as of a height."""
+class Holder:
+    """A dataset that knows an address as of a height."""
 
     address: int
     movements: int
     """Of the dataset, up to the height."""
-    holdings: list[Holding]
+    txs: int
+    run: Run | None
+    """The newest run of `cluster update` that fits the dataset."""
     answer: EthereumAnswer
 
 
-async def _held(
+async def holder(
     connection: Connection, dataset: EthereumDataset, key: bytes, height: int | None
-) -> tuple[Asked, _Held | None]:
+) -> tuple[Asked, Holder | None]:
     """What a dataset was asked, and what it knows; None where it never saw the address, or does not reach so far."""
-    sql, store = queries("ethereum"), EthereumStore(connection)
+    sql = queries("ethereum")
     tip = dataset.tip
     at = height if height is not None or tip is None else tip.height
     row = await connection.fetchrow(sql["movements_below"], dataset.dataset_id, at)
-    as_of = None if row is None else _as_of(dataset, row)
+    as_of = None if row is None else as_of_row(dataset, row)
     reason = None
     if row is None:
         reason = "its first block is above that height"
@@ -151,31 +169,45 @@ async def _held(
     if reason is not None or row is None:
         return asked, None
     address = await connection.fetchval(sql["address_id"], dataset.dataset_id, key, int(AddressKind.ACCOUNT))
-    rows = []
-    if address is not None:
-        rows = await connection.fetch(
-            sql["balances"], dataset.dataset_id, address, row["movements_after"], HOLDINGS + 1
-        )
-    asked["observed"] = bool(rows)
-    if not rows:
+    asked["observed"] = address is not None and address < row["addresses_after"]
+    if not asked["observed"]:
         return asked, None
-    coverage = await coverage_of(store, dataset)
+    run = await last_run(connection, dataset)
+    answer: EthereumAnswer = {
+        "dataset": dataset.name,
+        "as_of": as_of,
+        "clustering": None if run is None else _clustering(dataset, run),
+        "coverage": await coverage_of(EthereumStore(connection), dataset),
+        "limits_hit": [],
+    }
+    return asked, Holder(address, row["movements_after"], row["txs_after"], run, answer)
+
+
+def _clustering(dataset: EthereumDataset, run: Run) -> ClusteringName:
+    return {
+        "run": run.run_id, "level": run.level, "height": None if run.tip is None else run.tip.height,
+        "transactions_behind": dataset.counts["tx"] - run.tx_count,
+    }  # fmt: skip
+
+
+async def _holdings(
+    connection: Connection, dataset: EthereumDataset, found: Holder
+) -> tuple[list[Holding], list[Limit]]:
+    rows = await connection.fetch(
+        queries("ethereum")["balances"], dataset.dataset_id, found.address, found.movements, HOLDINGS + 1
+    )
     limits: list[Limit] = []
     if len(rows) > HOLDINGS:
         limits.append({"limit": "holdings", "value": HOLDINGS, "detail": "the address has moved more assets"})
-    answer: EthereumAnswer = {
-        "dataset": dataset.name, "as_of": as_of, "clustering": None, "coverage": coverage, "limits_hit": limits
-    }  # fmt: skip
-    holdings = [_holding(each, coverage) for each in rows[:HOLDINGS]]
-    return asked, _Held(address, row["movements_after"], holdings, answer)
+    return [_holding(each, found.answer["coverage"]) for each in rows[:HOLDINGS]], limits
 
 
 async def ethereum_state(connection: Connection, dataset: EthereumDataset) -> DatasetState:
     """Where the ledger of a dataset stands. Kernels read it from Postgres: no columns follow it yet."""
-    as_of = None
+    as_of, run = None, await last_run(connection, dataset)
     if dataset.tip is not None:
         row = await connection.fetchrow(queries("ethereum")["movements_below"], dataset.dataset_id, dataset.tip.height)
-        as_of = None if row is None else _as_of(dataset, row)
+        as_of = None if row is None else as_of_row(dataset, row)
     return {
         "dataset": dataset.name,
         "chain": "eth",
@@ -187,14 +219,14 @@ async def ethereum_state(connection: Connection, dataset: EthereumDataset) -> Da
         "transactions": dataset.counts["tx"],
         "addresses": dataset.counts["address"],
         "columns_behind": None,
-        "run": None,
-        "clustering_behind": None,
+        "run": None if run is None else run.run_id,
+        "clustering_behind": None if run is None else dataset.counts["tx"] - run.tx_count,
         "gaps": 0 if dataset.is_full else None,
         "coverage": await coverage_of(EthereumStore(connection), dataset),
     }
 
 
-def _as_of(dataset: EthereumDataset, row: asyncpg.Record) -> AsOf:
+def as_of_row(dataset: EthereumDataset, row: asyncpg.Record) -> AsOf:
     depth = None if dataset.tip is None else dataset.tip.height - row["height"]
     return {
         "height": row["height"],
@@ -204,13 +236,15 @@ def _as_of(dataset: EthereumDataset, row: asyncpg.Record) -> AsOf:
     }
 
 
-def _asset(row: asyncpg.Record) -> Asset:
+def asset_of(row: asyncpg.Record) -> Asset:
     standard = Standard(row["standard"])
     native = standard == Standard.ETHER
     return {
         "asset": ETHER if native else codec.encode(row["contract"]),
         "standard": STANDARDS[standard],
-        "decimals": ETHER_DECIMALS if native else None,
+        "decimals": ETHER_DECIMALS if native else row["decimals"],
+        "symbol": None if not row["symbol"] else row["symbol"].decode("utf-8", "backslashreplace"),
+        "fault": None if row["fault"] is None else TOLD[Fault(row["fault"])],
     }
 
 
@@ -220,7 +254,7 @@ def _holding(row: asyncpg.Record, coverage: EthereumCoverage) -> Holding:
     parts = ("blocks_without_receipts", "blocks_without_logs", "blocks_without_traces")
     whole = whole and not any(coverage[part] for part in parts)  # type: ignore[literal-required]
     return {
-        **_asset(row),
+        **asset_of(row),
         "received": str(received),
         "spent": str(spent),
         "net": str(received - spent),
@@ -232,9 +266,11 @@ def _holding(row: asyncpg.Record, coverage: EthereumCoverage) -> Holding:
 
 async def _activity(
     connection: Connection, dataset: EthereumDataset, address: int, movements: int
-) -> tuple[Seen, Seen, int]:
+) -> tuple[Seen | None, Seen | None, int]:
     row = await connection.fetchrow(queries("ethereum")["activity"], dataset.dataset_id, address, movements)
     assert row is not None, "an aggregate gives a row"
+    if not row["movements"]:
+        return None, None, 0
     seen = []
     for movement in (row["first"], row["last"]):
         found = await connection.fetchrow(queries("ethereum")["movement_seen"], dataset.dataset_id, movement)
@@ -247,88 +283,3 @@ async def _activity(
             )
         )
     return seen[0], seen[1], row["movements"]
-
-
-def read_hash(written: str) -> bytes:
-    """A transaction's hash; InvalidParameter where it is none."""
-    digits = written.removeprefix("0x")
-    try:
-        raw = bytes.fromhex(digits)
-    except ValueError:
-        raw = b""
-    if len(raw) != 32 or len(digits) != 64:
-        raise InvalidParameter("txid", "a transaction's hash is 0x and 64 hex digits")
-    return raw
-
-
-async def transaction_body(connection: Connection, written: str, dataset: str | None = None) -> EthereumTransactionBody:
-    """What a transaction did, in every dataset that has it. NotFound where none has."""
-    digest = read_hash(written)
-    asked: list[Asked] = []
-    answers: list[EthereumTransactionAnswer] = []
-    for each in await open_datasets(connection, dataset):
-        tip = each.tip
-        row = None if tip is None else await connection.fetchrow(
-            queries("ethereum")["movements_below"], each.dataset_id, tip.height
-        )  # fmt: skip
-        as_of = None if row is None else _as_of(each, row)
-        found = await connection.fetch(queries("ethereum")["tx_of_hash"], each.dataset_id, digest)
-        asked.append(
-            {"dataset": each.name, "network": each.network, "observed": bool(found), "as_of": as_of, "reason": None}
-        )
-        answers.extend([await _transaction(connection, each, tx, as_of) for tx in found])
-    if not answers:
-        raise NotFound(f"no dataset of eth has observed transaction 0x{digest.hex()}")
-    return {"chain": "eth", "txid": f"0x{digest.hex()}", "asked": asked, "answers": answers}
-
-
-async def _transaction(
-    connection: Connection, dataset: EthereumDataset, tx: asyncpg.Record, as_of: AsOf | None
-) -> EthereumTransactionAnswer:
-    rows = await connection.fetch(
-        queries("ethereum")["movements_of_tx"], dataset.dataset_id, tx["tx_id"], TRANSACTION_MOVEMENTS + 1
-    )
-    limits: list[Limit] = []
-    if len(rows) > TRANSACTION_MOVEMENTS:
-        detail = "the transaction has more movements"
-        limits.append({"limit": "movements", "value": TRANSACTION_MOVEMENTS, "detail": detail})
-    selector = tx["selector"]
-    return {
-        "dataset": dataset.name,
-        "as_of": as_of,
-        "clustering": None,
-        "coverage": await coverage_of(EthereumStore(connection), dataset),
-        "limits_hit": limits,
-        "height": tx["height"],
-        "block_hash": None if tx["block_hash"] is None else f"0x{tx['block_hash'].hex()}",
-        "time": text.moment(tx["time"]),
-        "proof": Proof(tx["proof"]).name.lower(),
-        "index": tx["index"],
-        "type": tx["type"],
-        "status": Status(tx["status"]).name.lower(),
-        "from": _name(tx["sender"]),
-        "to": _name(tx["recipient"]),
-        "created": _name(tx["created"]),
-        "value": str(int(tx["value"])),
-        "gas_used": tx["gas_used"],
-        "fee": None if tx["fee"] is None else str(int(tx["fee"])),
-        "selector": None if selector is None else f"0x{selector:08x}",
-        "movements": [_movement(row) for row in rows[:TRANSACTION_MOVEMENTS]],
-    }
-
-
-def _movement(row: asyncpg.Record) -> EthereumMovement:
-    return {
-        **_asset(row),
-        "kind": Movement(row["kind"]).name.lower(),
-        "basis": Basis(row["basis"]).name.lower(),
-        "from": _name(row["sender"]),
-        "to": _name(row["recipient"]),
-        "value": str(int(row["value"])),
-        "token_id": None if row["token_id"] is None else str(int(row["token_id"])),
-        "log_index": row["log_index"],
-    }
-
-
-def _name(key: bytes | None) -> str | None:
-    return None if key is None else codec.encode(key)

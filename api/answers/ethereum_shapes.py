@@ -7,7 +7,8 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from api.answers.label_shapes import AddressLabels
-from api.answers.shapes import Amount, Asked, AsOf, Limit, Seen
+from api.answers.relation_shapes import Common, RelationCount, RelationRow
+from api.answers.shapes import Amount, Asked, AsOf, ClusteringName, ClusterName, Limit, Seen
 
 
 class EthereumCoverage(TypedDict):
@@ -34,8 +35,8 @@ class EthereumAnswer(TypedDict):
 
     dataset: str
     as_of: AsOf | None
-    clustering: None
-    """No rule joins Ethereum addresses at L0 (docs/methods.md)."""
+    clustering: ClusteringName | None
+    """The run of `cluster update` that relations are of. No rule joins Ethereum addresses (docs/methods.md)."""
     coverage: EthereumCoverage
     limits_hit: list[Limit]
 
@@ -47,6 +48,10 @@ class Asset(TypedDict):
     standard: str
     decimals: int | None
     """Null where no source states them: base units then have no unit of their own."""
+    symbol: str | None
+    """As the contract says, with what is no text escaped; null where no source states it. Anyone may choose any."""
+    fault: str | None
+    """Why the token's logs do not say what it moves; null where nothing speaks against them."""
 
 
 class Holding(Asset):
@@ -64,10 +69,15 @@ class Holding(Asset):
 
 
 class EthereumAddressAnswer(EthereumAnswer):
-    first_seen: Seen
-    last_seen: Seen
+    first_seen: Seen | None
+    """Null where nothing was ever moved from or to it."""
+    last_seen: Seen | None
     movements: int
     holdings: list[Holding]
+    cluster: ClusterName | None
+    """Null before the first run of `cluster update` on the dataset as it stands."""
+    relations: list[RelationRow]
+    relation_counts: list[RelationCount]
     statement: str
 
 
@@ -105,6 +115,19 @@ class EthereumMovement(Asset, _Ends):
     value: str
     token_id: str | None
     log_index: int | None
+    note: str | None
+    """What a reader must know of it before trusting it."""
+
+
+class EthereumAct(Asset, _Ends):
+    """Who did what, where nothing is moved: delegated, created, approved, operated (docs/methods.md)."""
+
+    kind: str
+    basis: str
+    allowance: Amount
+    """Of an approval: how much may be taken; null of other acts."""
+    token_id: str | None
+    log_index: int | None
 
 
 class EthereumTransactionAnswer(EthereumAnswer, _Ends):
@@ -120,7 +143,10 @@ class EthereumTransactionAnswer(EthereumAnswer, _Ends):
     gas_used: int | None
     fee: Amount
     selector: str | None
+    actors: list[str]
+    """Who acts in it: not the sender where that is a bundler (ERC-4337) or may be a sponsor (EIP-7702)."""
     movements: list[EthereumMovement]
+    acts: list[EthereumAct]
 
 
 class EthereumTransactionBody(TypedDict):
@@ -128,3 +154,21 @@ class EthereumTransactionBody(TypedDict):
     txid: str
     asked: list[Asked]
     answers: list[EthereumTransactionAnswer]
+
+
+class EthereumExplainAnswer(EthereumAnswer):
+    connected: bool
+    reason: str
+    relations: list[RelationRow]
+    """From a to b (`to`) and from b to a."""
+    in_common: list[Common]
+    statement: str
+
+
+class EthereumExplainBody(TypedDict):
+    chain: str
+    a: str
+    b: str
+    connected: bool
+    asked: list[Asked]
+    answers: list[EthereumExplainAnswer]

@@ -7,7 +7,22 @@ import sys
 import typer
 
 from api.answers.view import InvalidParameter
-from api.cli import chain, cluster, columns, config, db, detect, ingest, labels, measure, service, simulate, tx
+from api.cli import (
+    audit,
+    chain,
+    cluster,
+    columns,
+    config,
+    db,
+    detect,
+    ingest,
+    labels,
+    measure,
+    service,
+    simulate,
+    trace,
+    tx,
+)
 from api.cli.output import stderr
 from chain.errors import AddressError, HeadwaterError
 
@@ -23,11 +38,13 @@ app.add_typer(ingest.app, name="ingest", help="Load chain data, verified.")
 app.add_typer(chain.app, name="chain", help="What is loaded.")
 app.add_typer(tx.app, name="tx", help="Transactions.")
 app.add_typer(cluster.app, name="cluster", help="Wallet clusters and why they hold together.")
+app.add_typer(trace.app, name="trace", help="Where money went, and where it came from.")
 app.add_typer(detect.app, name="detect", help="What is suspected, found on the chain.")
 app.add_typer(labels.app, name="labels", help="What sources say of addresses.")
 app.add_typer(columns.app, name="columns", help="The memory-mapped columns that follow the database.")
 app.add_typer(measure.app, name="measure", help="What the rules get right, counted.")
 app.add_typer(config.app, name="config", help="Settings.")
+app.command("audit")(audit.audit)
 app.command("serve")(service.serve)
 app.command("doctor")(service.doctor)
 app.command("demo")(service.demo)

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from api.answers.cells import safe_cell
 from api.answers.finding_shapes import AssetAmount, CollectionFinding, FlowRow, SaleAnswer, SalesBody, TokenSaleFinding
 from api.answers.findings import EVIDENCE_COLUMNS, sales_body
 from api.cli.ethereum import amount_text
 from api.cli.options import DatasetOption, FormatOption, run, settings
-from api.cli.output import Format, counted, print_lines, print_object, safe_cell, stderr
+from api.cli.output import Format, counted, print_lines, print_object, stderr
 from api.instance import session
 from chain.errors import NotFound
 
@@ -69,7 +70,7 @@ def _answer(answer: SaleAnswer) -> Iterator[str]:
         yield from sale_lines(found)
     for collection in [*answer["presales"], *answer["leads"]]:
         yield ""
-        yield from _collection(collection)
+        yield from collection_lines(collection)
     for form in answer["rejected"]:
         yield f"no sale      {form['contract']} and token {form['token']}: {form['reason']}"
         yield f"             {counted(form['purchases'], 'purchase')} of {counted(form['buyers'], 'buyer')}"
@@ -121,7 +122,8 @@ def sale_lines(found: TokenSaleFinding) -> Iterator[str]:
     yield f"  {found['statement']}"
 
 
-def _collection(found: CollectionFinding) -> Iterator[str]:
+def collection_lines(found: CollectionFinding) -> Iterator[str]:
+    """A presale, or a lead of one, for people."""
     yield f"{found['kind']:<12} {found['finding'][:16]} by {found['rule']} ({found['rate']})"
     yield f"  collector  {found['collector']}"
     yield f"  window     {found['window'][0]} to {found['window'][1]}"

@@ -10,9 +10,12 @@ from api.answers.ethereum_shapes import (
     EthereumAddressAnswer,
     EthereumAddressBody,
     EthereumCoverage,
+    EthereumExplainBody,
     EthereumTransactionAnswer,
     EthereumTransactionBody,
+    Holding,
 )
+from api.answers.relation_shapes import RelationRow
 from api.cli.output import counted, limit_lines
 
 
@@ -36,16 +39,57 @@ def _address(answer: EthereumAddressAnswer) -> Iterator[str]:
     as_of = answer["as_of"]
     yield f"dataset      {answer['dataset']}, as of height {None if as_of is None else as_of['height']}"
     yield from _missing(answer["coverage"])
-    yield f"movements    {answer['movements']:,}, from {answer['first_seen']['time']} to {answer['last_seen']['time']}"
+    first, last = answer["first_seen"], answer["last_seen"]
+    if first is not None and last is not None:
+        yield f"movements    {answer['movements']:,}, from {first['time']} to {last['time']}"
     for holding in answer["holdings"]:
-        yield (
-            f"  {holding['asset']:<44} received {_units(holding['received'], holding)}, "
-            f"spent {_units(holding['spent'], holding)}, net {_units(holding['net'], holding)}"
-        )
-        if holding["opening"] != "0":
-            yield f"  {'':<44} at least {_units(holding['opening'], holding)} was held before the dataset begins"
+        yield from _holding(holding)
+    if answer["clustering"] is None:
+        yield "relations    not looked for in this dataset as it stands; headwater cluster update --chain eth"
+    for count in answer["relation_counts"]:
+        yield f"relations    {count['relation']} ({count['direction']}): {count['count']:,}"
+    for relation in answer["relations"]:
+        yield from _relation(relation)
     yield from limit_lines(answer["limits_hit"])
     yield f"  {answer['statement']}"
+
+
+def _holding(holding: Holding) -> Iterator[str]:
+    received, spent, net = (amount_text(holding["asset"], each, holding["decimals"]) for each in (
+        holding["received"], holding["spent"], holding["net"]
+    ))  # fmt: skip
+    yield f"  received {received}, spent {spent}, net {net}{_called(holding)}"
+    if holding["opening"] != "0":
+        opening = amount_text(holding["asset"], holding["opening"], holding["decimals"])
+        yield f"    at least {opening} was held before the dataset begins"
+    if holding["fault"] is not None:
+        yield f"    its amounts cannot be followed: {holding['fault']}"
+
+
+def _relation(relation: RelationRow) -> Iterator[str]:
+    lead = f" (a lead; error rate: {relation['rate']})" if relation["is_lead"] else ""
+    yield f"  {relation['wording']} {relation['address']}, {counted(relation['times'], 'time')}{lead}"
+    first, last = relation["first"], relation["last"]
+    yield f"    transactions {first['txid']} ({first['time']}) to {last['txid']} ({last['time']})"
+
+
+def explain_lines(body: EthereumExplainBody) -> Iterator[str]:
+    """What two addresses have to do with each other, in every dataset that knows one of them."""
+    for answer in body["answers"]:
+        yield f"dataset      {answer['dataset']}"
+        yield f"connected    {'yes' if answer['connected'] else 'no'}: {answer['reason']}"
+        for relation in answer["relations"]:
+            yield f"  {body['a']}"
+            yield from _relation(relation)
+        for common in answer["in_common"]:
+            yield f"in common    both: {common['relation']} {common['address']} (a lead; error rate: {common['rate']})"
+            yield f"    a {counted(common['a_times'], 'time')}, transaction {common['a_txid']}"
+            yield f"    b {counted(common['b_times'], 'time')}, transaction {common['b_txid']}"
+        yield answer["statement"]
+        yield ""
+    for asked in body["asked"]:
+        if not asked["observed"]:
+            yield f"{asked['dataset']}: {asked['reason'] or 'not observed'}"
 
 
 def _missing(coverage: EthereumCoverage) -> Iterator[str]:
@@ -62,22 +106,20 @@ def _missing(coverage: EthereumCoverage) -> Iterator[str]:
         yield f"not covered  {', '.join(lacking)}"
 
 
-def _units(base_units: str, asset: Asset) -> str:
-    """An amount in the asset's unit, exact; base units where its decimals are not stated."""
-    decimals = asset["decimals"]
+def amount_text(asset: str, base_units: str, decimals: int | None = None) -> str:
+    """An amount in its unit, exact: ether, or a token whose decimals are stated; else base units."""
+    places = ETHER_DECIMALS if asset == ETHER else decimals
     value = int(base_units)
-    if decimals is None:
-        return f"{value:,}"
-    whole, part = divmod(abs(value), 10**decimals)
-    text = f"{'-' if value < 0 else ''}{whole:,}.{part:0{decimals}d}".rstrip("0").rstrip(".")
-    return f"{text} {asset['asset']}"
+    if places is None:
+        return f"{value:,} of {asset}"
+    whole, part = divmod(abs(value), 10**places)
+    rest = f".{part:0{places}d}".rstrip("0").rstrip(".") if places else ""
+    return f"{'-' if value < 0 else ''}{whole:,}{rest} {asset}"
 
 
-def amount_text(asset: str, base_units: str) -> str:
-    """An amount of `ETH` in ether, exact; of a token in base units."""
-    decimals = ETHER_DECIMALS if asset == ETHER else None
-    units = _units(base_units, {"asset": asset, "standard": "", "decimals": decimals})
-    return units if decimals is not None else f"{units} of {asset}"
+def _called(asset: Asset) -> str:
+    """What a token calls itself, behind its contract: never instead of it."""
+    return "" if asset["symbol"] is None else f" (calls itself {asset['symbol']!r})"
 
 
 def transaction_lines(body: EthereumTransactionBody) -> Iterator[str]:
@@ -97,7 +139,16 @@ def _transaction(answer: EthereumTransactionAnswer) -> Iterator[str]:
     for move in answer["movements"]:
         token = "" if move["token_id"] is None else f" token {move['token_id']}"
         yield (
-            f"  {move['kind']:<12} {amount_text(move['asset'], move['value'])}{token}"
+            f"  {move['kind']:<12} {amount_text(move['asset'], move['value'], move['decimals'])}{token}{_called(move)}"
             f" from {move['from'] or 'nobody'} to {move['to'] or 'nobody'} ({move['basis']})"
         )
+        if move["note"] is not None:
+            yield f"    {move['note']}"
+    if answer["actors"] != [answer["from"]]:
+        yield f"acting       {', '.join(answer['actors']) or 'not stated'}"
+    for act in answer["acts"]:
+        allowance = (
+            "" if act["allowance"] is None else f" up to {amount_text(act['asset'], act['allowance'], act['decimals'])}"
+        )
+        yield f"  {act['kind']:<12} by {act['from'] or 'nobody'} to {act['to'] or 'nobody'}{allowance} ({act['basis']})"
     yield from limit_lines(answer["limits_hit"])

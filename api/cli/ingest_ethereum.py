@@ -10,12 +10,16 @@ import typer
 
 from api.cli.load_report import print_report
 from api.cli.options import FormatOption, run, settings
-from api.cli.output import Format, LoadProgress
+from api.cli.output import Format, LoadProgress, stderr
 from api.instance import session
+from chain.errors import NodeError
 from chain.ethereum.etl import EtlFolder
 from chain.ethereum.files import EthereumFiles
 from chain.ethereum.load import DATASET, EthereumReport, PartSource, load_chain, load_extract
 from chain.ethereum.movements import MAIN_CHAIN
+from chain.ethereum.naming import name_tokens
+from chain.store.ethereum import EthereumStore
+from chain.store.postgres import Connection
 
 if TYPE_CHECKING:
     from chain.ethereum.node import EthereumNode
@@ -61,11 +65,27 @@ def ethereum(
             source = EtlFolder(etl, chain_id) if etl is not None else EthereumFiles(files, chain_id, rlp=bool(rlp))
         async with session(chosen) as (_, connection):
             with LoadProgress("transactions" if not full else "blocks") as progress:
-                if not isinstance(source, EtlFolder) and full:
-                    return await load_chain(
-                        connection, source, anchor_height=from_height, last_height=to_height, progress=progress
-                    )
-                assert dataset is not None, "refused above"
-                return await load_extract(connection, cast(PartSource, source), dataset, progress=progress)
+                if isinstance(source, EtlFolder) or not full:
+                    assert dataset is not None, "refused above"
+                    return await load_extract(connection, cast(PartSource, source), dataset, progress=progress)
+                report = await load_chain(
+                    connection, source, anchor_height=from_height, last_height=to_height, progress=progress
+                )
+            if not isinstance(source, EthereumFiles):
+                report.tokens_asked = await _name(connection, source)
+            return report
 
     print_report(chosen, run(work()), form)
+
+
+async def _name(connection: Connection, node: EthereumNode) -> int:
+    """Ask the node for the words of new tokens; where it fails the load stands, and the next one asks on."""
+    store = EthereumStore(connection)
+    asked = 0
+    try:
+        with LoadProgress("tokens asked for their names") as progress:
+            async for asked in name_tokens(store, await store.dataset(DATASET), node):
+                progress(asked, None)
+    except NodeError as error:
+        stderr.print(f"not every token was asked for its name, the next load goes on: {error}", markup=False)
+    return asked

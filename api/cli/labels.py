@@ -13,13 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
+from api.answers.cells import safe_cell
 from api.answers.label_shapes import AddressLabels, ClusterLabels, Label, LabelConflict, LabelsBody
 from api.answers.labels import asking, labels_body
 from api.answers.opening import CHAINS, open_views
 from api.answers.text import stamp
 from api.answers.view import DatasetView
 from api.cli.options import FormatOption, run, settings
-from api.cli.output import Format, counted, limit_lines, print_lines, print_object, print_rows, safe_cell, stderr
+from api.cli.output import Format, counted, limit_lines, print_lines, print_object, print_rows, stderr
 from api.instance import Instance, session
 from api.labels import exporting
 from api.labels.importing import ImportReport, Options, import_file

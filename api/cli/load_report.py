@@ -8,7 +8,8 @@ from pathlib import Path
 
 import typer
 
-from api.cli.output import Format, print_object, safe_cell, stderr
+from api.answers.cells import safe_cell
+from api.cli.output import Format, print_object, stderr
 from chain.ethereum.load import EthereumReport
 from chain.load import LoadReport
 from chain.settings import Settings

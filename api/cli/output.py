@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from api.answers.cells import safe_cell
+
 
 class Format(StrEnum):
     TABLE = "table"
@@ -24,24 +26,8 @@ class Format(StrEnum):
 
 stderr = Console(stderr=True, highlight=False)
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
-"""First characters that make a spreadsheet take a cell for a formula (OWASP ASVS 5.0, 1.2.10)."""
-
-
 PIPE_WIDTH = 1_000
 """Characters of a table's line where no terminal sets them: nothing is folded that a script will read."""
-
-
-def safe_cell(value: object) -> str:
-    """A CSV cell that no spreadsheet evaluates; numbers stay numbers."""
-    text = "" if value is None else str(value)
-    if text.startswith(_FORMULA) and not _is_number(text):
-        return "'" + text
-    return text
-
-
-def _is_number(text: str) -> bool:
-    return text.removeprefix("-").isdecimal()
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], form: Format, columns: Sequence[str] | None = None) -> None:

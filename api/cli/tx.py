@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from api.answers import ethereum
+from api.answers import ethereum_tx
 from api.answers.ethereum_shapes import EthereumTransactionBody
 from api.answers.opening import open_views
 from api.answers.text import bitcoin
@@ -52,7 +52,7 @@ def show(
 def _show_ethereum(txid: str, dataset: str | None, form: Format) -> None:
     async def work() -> EthereumTransactionBody:
         async with session(settings()) as (_, connection):
-            return await ethereum.transaction_body(connection, txid, dataset)
+            return await ethereum_tx.transaction_body(connection, txid, dataset)
 
     body = run(work())
     if form is Format.TABLE:

@@ -7,8 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from api.answers.ethereum import address_body, balances_body, transaction_body
-from api.answers.ethereum_shapes import BalancesBody, EthereumAddressBody, EthereumTransactionBody
+from api.answers.ethereum import address_body, balances_body
+from api.answers.ethereum_explain import explain_body
+from api.answers.ethereum_shapes import (
+    BalancesBody,
+    EthereumAddressBody,
+    EthereumExplainBody,
+    EthereumTransactionBody,
+)
+from api.answers.ethereum_tx import transaction_body
 from api.answers.finding_shapes import FindingsBody
 from api.answers.findings import findings_body
 from api.answers.labels import Asker, address_labels, today
@@ -29,7 +36,7 @@ EthereumAddress = Annotated[
 @router.get(
     "/eth/addresses/{address}",
     operation_id="get_ethereum_address",
-    summary="Holdings and labels of an Ethereum address",
+    summary="Holdings, relations and labels of an Ethereum address",
     response_model=EthereumAddressBody,
     responses=problems(404, 422, 503),
 )
@@ -58,6 +65,24 @@ async def balances(
     """Per asset what came and went, and the least that must have been there before the dataset begins."""
     async with service.connection() as connection:
         return answered(await balances_body(connection, address, height))
+
+
+@router.get(
+    "/eth/explain",
+    operation_id="explain_ethereum",
+    summary="What two Ethereum addresses have to do with each other",
+    response_model=EthereumExplainBody,
+    responses=problems(404, 422, 503),
+)
+async def explain(
+    service: ServiceOf,
+    a: Annotated[str, Query(description="An address", max_length=200)],
+    b: Annotated[str, Query(description="Another one", max_length=200)],
+    as_of: AsOfHeight = None,
+) -> Response:
+    """Their relations and what both have the same relation to. None of it joins them."""
+    async with service.connection() as connection:
+        return answered(await explain_body(connection, a, b, as_of))
 
 
 @router.get(

@@ -67,8 +67,20 @@ def test_the_demo_finds_the_sale_and_leaves_the_investors_apart(demo: str) -> No
     assert "received 126.00000000 BTC" in demo
 
 
+def test_the_demo_finds_the_generated_sales_and_leaves_the_victims_apart(demo: str) -> None:
+    for form in ("crowdsale", "presale", "stablecoin sale"):
+        (line,) = (line for line in demo.splitlines() if f"truth       {form}: " in line)
+        right, _, made = line.split(": ")[1].split()[:3]
+        assert right == made, line
+        assert line.endswith("gross right")
+    assert "truth       0 findings of 13 forms that are no sale" in demo
+    assert "none joined with anybody, 0 named as a party by a finding" in demo
+
+
 def test_a_second_demo_adds_nothing(newcomer: Newcomer, demo: str) -> None:
-    assert "nothing new (tip 39)" in newcomer.types("demo").stdout
+    again = newcomer.types("demo").stdout
+    assert "nothing new (tip 39)" in again
+    assert "loaded      before: an extract is whole when it is there" in again
 
 
 def test_the_demo_on_real_data(newcomer: Newcomer, demo: str, data: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 
 from api.answers import opening
-from api.cli import main
 from api.instance import Instance, open_instance
 from chain.settings import Settings
 from chain.store.embedded import EmbeddedPostgres
@@ -23,7 +21,7 @@ from chain.store.postgres import connected
 from clustering import guards
 from clustering.links import LinkStatus, Rule
 from clustering.simulate.sample import Sample
-from tests.integration.services import EACH, SERVICES, Story, Types, label, label_file, load, story, update
+from tests.integration.services import EACH, SERVICES, Story, Types, label, label_file, load, story, types_into, update
 from tests.integration.test_rest import Running
 
 BANNED = re.compile(r"\b(owners?|criminals?|stolen|clean|verdicts?)\b", re.IGNORECASE)
@@ -39,19 +37,7 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
 @pytest.fixture
 def types(instance: Instance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Types:
     """Type a command; exit code, stdout and stderr."""
-
-    def command(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setenv("HEADWATER_HOME", str(instance.home))
-        monkeypatch.delenv("HEADWATER_DATABASE_URL", raising=False)
-        monkeypatch.setattr(sys, "argv", ["headwater", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        assert not BANNED.search(said.out)
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), said.out, said.err
-
-    return command
+    return types_into(instance, monkeypatch, capsys)
 
 
 def asked(types: Types, *words: object) -> Any:

@@ -6,8 +6,7 @@ import asyncio
 import csv
 import hashlib
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,18 @@ import pytest
 import yaml
 
 from api.answers import labels as answers
-from api.cli import main
 from api.instance import Instance, open_instance
 from chain.bitcoin import address as codec
 from chain.bitcoin.network import MAINNET, REGTEST
 from chain.settings import Settings
 from chain.store.embedded import EmbeddedPostgres
 from tests.integration.loaded import load_sample
+from tests.integration.services import Types, types_into
 from tests.integration.test_rest import Running
 
 MAIN = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
 ETHER = "0xbe0eb53f46cd790cd13851d5eff43d12404d33e8"
 EVIL = "=cmd()|'x'!A1\u202e\x1b[31m"
-
-Types = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +43,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def types(running: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Types:
     """Type a command; exit code, stdout and stderr."""
-
-    def command(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setenv("HEADWATER_HOME", str(running.instance.home))
-        monkeypatch.delenv("HEADWATER_DATABASE_URL", raising=False)
-        monkeypatch.setattr(sys, "argv", ["headwater", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), said.out, said.err
-
-    return command
+    return types_into(running.instance, monkeypatch, capsys)
 
 
 def pack(folder: Path, title: str, *tags: dict[str, Any], **head: Any) -> Path:

@@ -31,14 +31,19 @@ BANNED = ("owner", "criminal", "stolen", "clean", "verdict")
 class Running:
     """A service with its own event loop, asked from ordinary tests."""
 
-    def __init__(self, instance: Instance, sample: Sample) -> None:
-        self.instance, self.sample = instance, sample
+    def __init__(self, instance: Instance, sample: Sample | None = None) -> None:
+        self.instance, self._sample = instance, sample
         self.app = create_app(instance)
         self.loop = asyncio.new_event_loop()
         self.lifespan = self.app.router.lifespan_context(self.app)
         self.loop.run_until_complete(self.lifespan.__aenter__())
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://headwater")
+
+    @property
+    def sample(self) -> Sample:
+        assert self._sample is not None, "this service is over another chain"
+        return self._sample
 
     def close(self) -> None:
         self.loop.run_until_complete(self.client.aclose())

@@ -17,6 +17,7 @@ from chain.bitcoin.verify import CHECKS
 from chain.ethereum.verify import CHECKS as ETHEREUM_CHECKS
 from chain.settings import Settings
 from chain.store.postgres import migrations
+from clustering.ethereum.relations import RELATIONS, RelationFacts
 from clustering.links import RULES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -61,6 +62,11 @@ def test_every_check_is_documented(check: object) -> None:
 @pytest.mark.parametrize("facts", RULES.values(), ids=lambda facts: facts.name)
 def test_every_rule_is_documented(facts: object) -> None:
     assert f"| {facts.name} |" in _text("methods.md")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("facts", RELATIONS.values(), ids=lambda facts: facts.name)
+def test_every_relation_is_documented(facts: RelationFacts) -> None:
+    assert f"| {facts.name} |" in _text("methods.md")
 
 
 def _tree(kind: type[errors.HeadwaterError]) -> Iterator[type[errors.HeadwaterError]]:
