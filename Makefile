@@ -9,7 +9,7 @@ demo: setup
 	@$(BIN)/headwater demo
 
 test: setup
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: setup
 	@$(BIN)/pytest -m slow
