@@ -45,11 +45,12 @@ def _policy(text: str) -> Policy:
     return Policy(text)
 
 
-def _stops(through: list[str], hub_recipients: int) -> Stops:
+def _stops(through: list[str], hub_recipients: int, *, conversions: bool) -> Stops:
     unknown = [name for name in through if name not in THROUGH]
     if unknown:
         raise typer.BadParameter(f"--through takes {', '.join(THROUGH)}")
-    return Stops("services" not in through, "coinjoins" not in through, "hubs" not in through, hub_recipients)
+    services, coinjoins, hubs = (name not in through for name in THROUGH)
+    return Stops(services, coinjoins, hubs, hub_recipients, conversions)
 
 
 def _until(text: str | None) -> int | None:
@@ -76,6 +77,9 @@ def trace_run(
     hub_recipients: Annotated[
         int, typer.Option("--hub-recipients", min=1, help="Distinct recipients above which an address is a hub")
     ] = HUB_RECIPIENTS,
+    conversions: Annotated[
+        bool, typer.Option("--conversions/--no-conversions", help="Follow swaps into what was got, or what was given")
+    ] = True,
     compare: Annotated[
         bool, typer.Option("--range/--no-range", help="Run the other conventions too, for the range")
     ] = True,
@@ -87,7 +91,7 @@ def trace_run(
     if direction == Direction.BACKWARD and not POLICIES[chosen].backward:
         names = [name.value for name, facts in POLICIES.items() if facts.backward]
         raise typer.BadParameter(f"backward takes {', '.join(names)}: the others are no rule back in time")
-    stops = _stops(through or [], hub_recipients)
+    stops = _stops(through or [], hub_recipients, conversions=conversions)
     request = TraceRequest(chosen, direction, max_hops, min_value, _until(until), dataset, stops, compare)
     summary = run(_work(request, seeds, out))
     if form is Format.TABLE:

@@ -34,7 +34,8 @@ def edge_rows(result: TraceResult, trace: DatasetTrace) -> Iterator[list[str]]:
         sides = [_side(trace, int(board.movements.debit_holding[debit]))]
         sides.append(_side(trace, int(board.movements.credit_holding[credit])) if credit >= 0 else ("", ""))
         payer, payee = reversed(sides) if back else sides
-        asset = int(board.asset[board.movements.debit_holding[debit]])
+        received = board.movements.credit_holding[credit] if end == End.RECEIVED else None
+        asset = int(board.asset[board.movements.debit_holding[debit] if received is None else received])
         yield [
             ground.dataset, result.seeds[number].name, ground.txid(int(ground.base.tx[at])),
             text.moment(int(ground.times[at])) or "", *payer, *payee, ground.asset_name(asset), str(value), str(hops),
@@ -53,15 +54,17 @@ def _side(trace: DatasetTrace, holding: int) -> tuple[str, str]:
 
 
 def picture_steps(trace: DatasetTrace, direction: Direction) -> dict[int, list[Step]]:
-    """Steps of all seeds together, by asset, for a picture: each unit once, in the direction of the trace."""
+    """Steps of all seeds together, by asset, for a picture: each unit once, in the direction of the trace.
+
+    What is received in a conversion is no step: its money goes on in the picture of the other asset.
+    """
     board, flows = trace.main.board, trace.main.found.flows
-    debit = board.movements.debit_holding[flows.debit]
-    credit = np.where(
-        flows.credit >= 0, board.movements.credit_holding[np.maximum(flows.credit, 0)], int(Side.ELSEWHERE)
-    )
-    keys = [board.asset[debit], flows.hops, debit, credit, flows.end]
+    rows = np.flatnonzero(flows.end != End.RECEIVED)
+    debit, credit = board.movements.debit_holding[flows.debit[rows]], flows.credit[rows]
+    credit = np.where(credit >= 0, board.movements.credit_holding[np.maximum(credit, 0)], int(Side.ELSEWHERE))
+    keys = [board.asset[debit], flows.hops[rows], debit, credit, flows.end[rows]]
     found: dict[int, list[Step]] = {}
-    for (asset, hops, source, target, end), value in sorted(sums.totals(keys, flows.amount).items()):
+    for (asset, hops, source, target, end), value in sorted(sums.totals(keys, flows.amount[rows]).items()):
         reason = reason_of(End(end), direction) if end else ""
         step = Step(hops, _name(trace, source), _name(trace, target), value, reason)
         found.setdefault(asset, []).append(step)

@@ -114,7 +114,7 @@ def _arrivals(board: Board, run: Run, ended: sums.Rows, row: I64, seed: I64) -> 
     """
     movements, found = board.movements, run.found
     at = movement_of(movements.first_debit, ended.debit)[row]
-    going = np.flatnonzero((found.flows.end == 0) & (found.flows.credit >= 0))
+    going = np.flatnonzero(np.isin(found.flows.end, (End.NONE, End.RECEIVED)) & (found.flows.credit >= 0))
     part, by = sums.by_seed(found, found.flows.claim[going])
     credit = found.flows.credit[going][part]
     sown = found.sown.row >= 0

@@ -47,7 +47,7 @@ async def ethereum_grounds(connection: Connection, stops: Stops, dataset: str | 
 
 
 async def _collectors(connection: Connection, dataset: EthereumDataset) -> list[bytes]:
-    """Contracts and collectors of findings: they are no hubs (EVIDENCE 11)."""
+    """Contracts and collectors of findings: they are no hubs (EVIDENCE 11), and no markets."""
     found: set[str] = set()
     for row in await connection.fetch(queries("ethereum")["findings"], "eth", dataset.name, None):
         body = json.loads(row["body"])
@@ -70,7 +70,9 @@ class EthereumGround(Ground):
         self._ledger, self._hashes, self._keys = ledger, hashes, keys
         self._ids = {key.tobytes(): place for place, key in enumerate(keys)}
         self._wrong = self._untraced(wrong)
-        found = account_movements(ledger, np.array(sorted(self._wrong), np.int64))
+        spared = np.array([address for address in map(self._address_of, collectors) if address >= 0], np.int64)
+        left_out = np.array(sorted(self._wrong), np.int64)
+        found = account_movements(ledger, left_out, spared=spared, convert=stops.conversions)
         self.base, self._holdings, self._row = found.movements, found.holdings, found.row
         self.times, self.addresses = self.base.time, len(keys)
         owner = self._holdings.address.astype(np.int64)
@@ -81,7 +83,6 @@ class EthereumGround(Ground):
         if stops.hubs:
             each = np.arange(len(owner), dtype=np.int64)
             hub[hubs(self.base, each, len(owner), stops.hub_recipients)] = True
-            spared = [address for address in map(self._address_of, collectors) if address >= 0]
             hub &= ~service[owner] & ~np.isin(owner, spared)
         self._board = Board(
             self.base, owner, self._holdings.asset.astype(np.int64), ends_of(owner, service, hub),

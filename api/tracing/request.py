@@ -27,6 +27,8 @@ class Stops:
     coinjoins: bool = True
     hubs: bool = True
     hub_recipients: int = HUB_RECIPIENTS
+    conversions: bool = True
+    """Whether a swap on a market is followed into what was got; else what was given is followed as a payment"""
 
     @property
     def passed(self) -> list[str]:

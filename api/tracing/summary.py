@@ -25,7 +25,7 @@ BACKWARD_WORDS = {
 }
 """Where a backward trace names an end otherwise."""
 
-SUMS = ("seeded", "live", "stopped", "fees", "burned", "cut_short")
+SUMS = ("seeded", "received", "live", "stopped", "fees", "burned", "cut_short")
 
 
 def reason_of(end: End, direction: Direction) -> str:
@@ -107,8 +107,9 @@ def _stopped(balance: Balance, direction: Direction) -> dict[str, str]:
 
 def equation(balance: Balance) -> str:
     """`seeded 5 = live 1 + stopped 2 + fees 1 + burned 1`; it holds, or there would be no result."""
-    parts = " + ".join(f"{name.replace('_', ' ')} {getattr(balance, name)}" for name in SUMS[1:])
-    return f"seeded {balance.seeded} = {parts}"
+    parts = " + ".join(f"{name.replace('_', ' ')} {getattr(balance, name)}" for name in SUMS[2:])
+    received = f" + received in conversions {balance.received}" if balance.received else ""
+    return f"seeded {balance.seeded}{received} = {parts}"
 
 
 def _range(trace: DatasetTrace, legal: Sequence[Run]) -> list[dict[str, Any]]:

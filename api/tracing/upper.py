@@ -40,25 +40,26 @@ def upper_reach(board: Board, points: Points, seeds: int, last: int, cancelled: 
     for side, amount, sign in ((part.credit, part.credit_amount, 1), (part.debit, part.debit_amount, -1)):
         rows = np.flatnonzero((side[:, 1] >= 0) & reached.union[np.maximum(side[:, 1], 0)])
         _add(totals, asset[side[rows, 1]], End.LIVE, amount[rows], sign)
-    _add_ended(totals, part, reached, _assets(part, asset))
+    _add_ended(totals, part, reached, asset)
     return Upper(reached.holdings.tolist(), {key: value for key, value in sorted(totals.items()) if value})
 
 
-def _add_ended(totals: dict[tuple[int, End], int], part: Part, reached: Reached, asset: I64) -> None:
+def _add_ended(totals: dict[tuple[int, End], int], part: Part, reached: Reached, named: I64) -> None:
     """What reached holdings paid to where a trace ends, and into movements that end it."""
     movement, holding = movement_of(part.first[:, 1], np.arange(len(part.credit))), part.credit[:, 1]
-    held = holding >= 0
+    held, assets = holding >= 0, _assets(part, named)
     end = np.where(held, part.end[np.maximum(holding, 0)].astype(np.int64), 0) if len(part.end) else holding
     for side, reason in _SIDES.items():
         end[holding == side] = int(reason)
     for reason in np.unique(end[reached.carried & (end > 0)]).tolist():
         rows = np.flatnonzero(reached.carried & (end == reason))
-        _add(totals, asset[movement[rows]], End(reason), part.credit_amount[rows], 1)
+        asset = np.where(held[rows], named[holding[rows]], assets[movement[rows]])
+        _add(totals, asset, End(reason), part.credit_amount[rows], 1)
     payer = part.debit[:, 1]
     stops = reached.stopped[movement_of(part.first[:, 0], np.arange(len(part.debit)))]
     for row in np.flatnonzero(stops & (payer >= 0) & reached.union[np.maximum(payer, 0)]).tolist():
         at = int(movement_of(part.first[:, 0], np.array([row]))[0])
-        _add(totals, asset[at : at + 1], End(int(part.stop[at])), part.debit_amount[row : row + 1], 1)
+        _add(totals, assets[at : at + 1], End(int(part.stop[at])), part.debit_amount[row : row + 1], 1)
 
 
 def _assets(part: Part, asset: I64) -> I64:

@@ -104,7 +104,7 @@ def sub(x: Amount, y: Amount) -> Amount:
 
 @njit(cache=True, nogil=True)
 def share(amount: Amount, part: Amount, whole: Amount) -> tuple[Amount, Amount]:
-    """amount * part // whole and the remainder, exact; `amount` and `part` are at most `whole`, which is not 0."""
+    """amount * part // whole and the remainder, exact; `part` is at most `whole`, which is not 0."""
     if len(amount) == 1:
         quotient, remainder = _share_word(np.uint64(amount[0]), np.uint64(part[0]), np.uint64(whole[0]))
         return (np.int64(quotient),), (np.int64(remainder),)
@@ -113,7 +113,7 @@ def share(amount: Amount, part: Amount, whole: Amount) -> tuple[Amount, Amount]:
 
 @njit(cache=True, nogil=True)
 def _share_word(x: np.uint64, y: np.uint64, d: np.uint64) -> tuple[np.uint64, np.uint64]:
-    """x * y divided by d, all below 2^63: a product of 128 bits, divided in two steps of 32 bits (Knuth 4.3.1 D)."""
+    """x * y divided by d, all below 2^63 and y at most d: 128 bits divided in two steps of 32 (Knuth 4.3.1 D)."""
     a, b, c, e = x >> _HALF, x & _LOW, y >> _HALF, y & _LOW
     middle = a * e + ((b * e) >> _HALF)
     cross = (middle & _LOW) + b * c

@@ -38,6 +38,8 @@ class End(IntEnum):
     """Given for another asset by the same party in the same transaction; followed on as that asset."""
     LIMIT = 14
     """A limit of the run cut it here: the answer is a part."""
+    RECEIVED = 20
+    """No end, but the other side of `CONVERTED`: what was received for it, with which the trace goes on."""
 
 
 WORDS: dict[End, str] = {
@@ -56,5 +58,6 @@ WORDS: dict[End, str] = {
     End.DATE: "date",
     End.CONVERTED: "converted",
     End.LIMIT: "limit of the run",
+    End.RECEIVED: "received in a conversion",
 }
 """As results name them."""

@@ -49,7 +49,7 @@ class Lots(NamedTuple):
     order: I64
     """[.., 2] scratch of sorting"""
     flow: I64
-    """[F, 5] debit row, credit row (-1 where a movement stops all), claim, hops, `End`"""
+    """[F, 5] debit row, credit row (-1 where a movement stops all), claim, hops, `End`; a conversion is two rows"""
     flow_amount: Array
     sown: I64
     """[S, 3] seed, the credit that was claimed (of a debit ~, below 0), whose it was before (0: nobody's)"""

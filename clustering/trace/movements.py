@@ -2,7 +2,8 @@
 
 A holding is what money lies in: on Bitcoin an output (used once), on Ethereum an (address, asset). Rows of one movement
 stand together; `first_debit` and `first_credit` [M + 1] delimit them. Debits and credits of a movement are equal in
-sum, but for one whose amounts are not all stated (`stop` says so). Below 0 a holding is one of the ends of `Side`.
+sum, but for one whose amounts are not all stated and for a conversion, which has one debit and one credit of different
+assets (`stop` tells both). Below 0 a holding is one of the ends of `Side`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Movements(NamedTuple):
     tx: I64
     """[M] transaction id, -1 where a movement belongs to a block alone"""
     stop: U8
-    """[M] `End` of what is carried into the movement (a coinjoin, amounts that are not stated), 0 for none"""
+    """[M] `End` of what is carried into the movement (a coinjoin, amounts that are not stated), 0 for none;
+    `End.CONVERTED` for a conversion, by which it goes on"""
     holding_count: int
 
     @property

@@ -18,6 +18,7 @@ from numba import njit
 
 from chain.model import I64, Bool
 from clustering.trace.movements import Side
+from clustering.trace.selection import CONVERTED
 from clustering.trace.touched import Part, Points, Touched
 
 U64s = npt.NDArray[np.uint64]
@@ -77,7 +78,7 @@ def spread(part: Part, first_seed: int, mask: U64s, lit: Bool, flow: U64s, carri
                 for w in range(words):
                     flow[w] = mask[h, w] | (flow[w] if hit else np.uint64(0))
                 hit = True
-        if hit and part.stop[m] > 0:
+        if hit and part.stop[m] > 0 and part.stop[m] != CONVERTED:
             stopped[m] = True
             hit = False
         for c in range(part.first[m, 1], part.first[m + 1, 1]):
@@ -138,7 +139,7 @@ def reference(found: Touched, points: Points) -> tuple[list[set[int]], set[int],
             if holding >= 0:
                 reach[holding] |= lit(holding, movement, debit=True)
                 flow |= reach[holding]
-        if flow and part.stop[place]:
+        if flow and part.stop[place] not in (0, CONVERTED):
             stopped.add(place)
             flow = set()
         for c in range(part.first[place, 1], part.first[place + 1, 1]):

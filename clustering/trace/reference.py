@@ -100,6 +100,9 @@ class Reference:
             if holding >= 0:
                 taken = [self._claimed(lot, holding, movement, d, debit=True) for lot in taken]
             stream += taken
+        if self.movements.stop[movement] == End.CONVERTED:
+            self._convert(movement, paid[0], stream)
+            return
         if self.movements.stop[movement]:
             for lot in stream:
                 if lot.claim:
@@ -163,6 +166,23 @@ class Reference:
                     stream.insert(0, replace(lot, amount=lot.amount - part))
             yield c, got
 
+    def _convert(self, movement: int, c: int, stream: list[Lot]) -> None:
+        """Each lot becomes its part of what was received."""
+        holding, got, gave = int(self.movements.credit_holding[c]), self._credit[c], sum(lot.amount for lot in stream)
+        end = int(self.ends[holding]) if holding not in self._seeds else 0
+        below = 0
+        for lot in stream:
+            above = below + lot.amount
+            part = got * above // gave - got * below // gave
+            below = above
+            if lot.claim:
+                self.flows.append((lot.source, c, lot.claim, lot.hops + 1, end or End.CONVERTED, lot.amount))
+            became = replace(lot, amount=part, hops=lot.hops + 1) if lot.claim and not end else Lot(part, ())
+            if became.claim and part:
+                self.flows.append((lot.source, c, lot.claim, became.hops, End.RECEIVED, part))
+            if part:
+                self._lay(movement, c, holding, became)
+
     def _deliver(self, movement: int, c: int, lot: Lot) -> None:
         holding = int(self.movements.credit_holding[c])
         if lot.claim:
@@ -170,8 +190,10 @@ class Reference:
             end = self._end(holding, lot, hops)
             self.flows.append((lot.source, c, lot.claim, hops, end, lot.amount))
             lot = Lot(lot.amount, ()) if end else replace(lot, hops=hops)
-        if holding < 0:
-            return
+        if holding >= 0:
+            self._lay(movement, c, holding, lot)
+
+    def _lay(self, movement: int, c: int, holding: int, lot: Lot) -> None:
         lot = self._claimed(lot, holding, movement, c, debit=False)
         lots = self.holdings.setdefault(holding, [])
         if self._leaves == Leaves.IN_PROPORTION:

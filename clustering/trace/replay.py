@@ -10,7 +10,7 @@ from typing import NamedTuple
 from numba import njit
 
 from chain.model import U8, Array
-from clustering.trace.amounts import Amount, get, is_zero, less, put, sub
+from clustering.trace.amounts import Amount, add, get, is_zero, less, put, share, sub
 from clustering.trace.ends import End
 from clustering.trace.lots import (
     CLAIM,
@@ -55,6 +55,7 @@ _IN_ORDER, _HIGHEST, _SPREAD = int(Fills.IN_ORDER), int(Fills.HIGHEST_FIRST), in
 _FEE, _BURNED, _ISSUED, _UNKNOWN = int(Side.FEE), int(Side.BURNED), int(Side.ISSUED), int(Side.UNKNOWN)
 _END_FEE, _END_BURNED, _END_ISSUED = int(End.FEE), int(End.BURNED), int(End.ISSUED)
 _END_UNKNOWN, _END_DUST, _END_HOPS = int(End.UNKNOWN_PARTY), int(End.DUST), int(End.HOPS)
+_CONVERTED, _RECEIVED = int(End.CONVERTED), int(End.RECEIVED)
 
 
 class Rules(NamedTuple):
@@ -80,7 +81,9 @@ def replay(t: Part, s: Lots, rules: Rules, least: Amount, first: int, last: int)
             return m
         s.counter[HEAD] = s.counter[TAIL] = -1
         _gather(t, s, rules, m)
-        if t.stop[m] > 0:
+        if t.stop[m] == _CONVERTED:
+            _convert(t, s, rules, m)
+        elif t.stop[m] > 0:
             _end_all(t, s, rules, m)
         elif rules.fills == _SPREAD:
             _spread(t, s, rules, least, m)
@@ -106,6 +109,8 @@ def wanted(t: Part, s: Lots, rules: Rules, m: int) -> tuple[int, int, int]:
         if h >= 0:
             receiving = max(receiving, s.holding[h, PAST_POINTS] - s.holding[h, POINTS])
     carried = pieces * (paid + 1) if rules.fills == _SPREAD else pieces + paid
+    if t.stop[m] == _CONVERTED:
+        carried = 2 * pieces
     return carried + 2 * paid + debits, carried, pieces * drawing + (carried + paid) * receiving
 
 
@@ -193,6 +198,42 @@ def _end_all(t: Part, s: Lots, rules: Rules, m: int) -> None:
         v, h = get(t.credit_amount, c), t.credit[c, 1]
         if h >= 0 and s.holding[h, ENDS] == 0 and not is_zero(v):
             _lay(t, s, rules, m, c, new_lot(s, v, 0, 0, 0))
+
+
+@njit(cache=True, nogil=True)
+def _convert(t: Part, s: Lots, rules: Rules, m: int) -> None:
+    """One asset given for another: each lot becomes its part of what was received, cut where the sums so far are.
+
+    So the parts add up to the whole whatever does not divide. Where the other asset is not followed, it ends there.
+    """
+    c = t.first[m, 1]
+    gave, got = get(t.debit_amount, t.first[m, 0]), get(t.credit_amount, c)
+    h = t.credit[c, 1]
+    end = s.holding[h, ENDS] if h >= 0 else 0
+    before = sub(gave, gave)
+    below = before
+    node = s.counter[HEAD]
+    while node >= 0:
+        follows = s.lot[node, NEXT]
+        above = add(below, get(s.amount, node))
+        after = share(got, above, gave)[0]
+        below = above
+        if s.lot[node, CLAIM] > 0:
+            hops = s.lot[node, HOPS] + 1
+            note_flow(s, node, t.credit[c, 0], hops, end if end > 0 else _CONVERTED)
+            if end > 0:
+                s.lot[node, CLAIM] = 0
+            elif h < 0:
+                s.counter[FAULT] = STRAY
+            s.lot[node, HOPS] = 0 if end > 0 else hops
+        put(s.amount, node, sub(after, before))
+        if s.lot[node, CLAIM] > 0 and less(before, after):
+            note_flow(s, node, t.credit[c, 0], s.lot[node, HOPS], _RECEIVED)
+        if h >= 0 and end == 0 and less(before, after):
+            _lay(t, s, rules, m, c, node)
+        else:
+            free_lot(s, node)
+        before, node = after, follows
 
 
 @njit(cache=True, nogil=True, forceinline=True)

@@ -8,9 +8,10 @@ from numba import njit
 
 from chain.model import I64, U8, Array
 from clustering.trace.amounts import get, put
+from clustering.trace.ends import End
 from clustering.trace.movements import Movements, Side
 
-ELSEWHERE = int(Side.ELSEWHERE)
+ELSEWHERE, CONVERTED = int(Side.ELSEWHERE), int(End.CONVERTED)
 
 Words = npt.NDArray[np.uint64]
 
@@ -57,7 +58,7 @@ def mark(
         count += 1
         debits += first_debit[m + 1] - first_debit[m]
         paid += first_credit[m + 1] - first_credit[m]
-        if from_reached and stop[m] == 0:
+        if from_reached and (stop[m] == 0 or stop[m] == CONVERTED):
             for c in range(first_credit[m], first_credit[m + 1]):
                 if credit[c] >= 0 and ends[credit[c]] > 0:
                     light(named, credit[c])

@@ -1,4 +1,7 @@
-"""Sums over what a run found, and the equation that it must meet: seeded = live + stopped + fees + burned."""
+"""Sums over what a run found, and the equation that it must meet: seeded = live + stopped + fees + burned.
+
+What was given for another asset is stopped (`End.CONVERTED`); what was received for it is added to what was seeded.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,8 @@ class Balance:
     asset: int
     seeded: int
     ends: dict[End, int]
+    received: int = 0
+    """Got in conversions for traced money of other assets"""
 
     @property
     def live(self) -> int:
@@ -79,7 +84,7 @@ class Rows:
 def ended(movements: Movements, found: Traced) -> Rows:
     """Every end of the run."""
     flows = found.flows
-    over = np.flatnonzero(flows.end > 0)
+    over = np.flatnonzero((flows.end > 0) & (flows.end != End.RECEIVED))
     debit, credit = flows.debit[over], flows.credit[over]
     holding = np.where(credit >= 0, movements.credit_holding[credit], movements.debit_holding[debit])
     live = np.full(len(found.live_holding), -1, np.int64)
@@ -119,7 +124,10 @@ def balances(movements: Movements, asset: I64, found: Traced) -> list[Balance]:
     row, seed = by_seed(found, rows.claim)
     ends = totals([seed, _assets(movements, asset, rows)[row], rows.end[row]], rows.amount[row])
     sown = totals([found.sown.seed, _sown_assets(movements, asset, found)], found.sown.amount)
-    return _balanced(sown, ends)
+    got = _received(found)
+    row, seed = by_seed(found, found.flows.claim[got])
+    assets = asset[movements.credit_holding[found.flows.credit[got]]]
+    return _balanced(sown, totals([seed, assets[row]], found.flows.amount[got][row]), ends)
 
 
 def union(movements: Movements, asset: I64, found: Traced) -> list[Balance]:
@@ -129,7 +137,15 @@ def union(movements: Movements, asset: I64, found: Traced) -> list[Balance]:
     ends = totals([everybody, _assets(movements, asset, rows), rows.end], rows.amount)
     fresh = np.flatnonzero(found.sown.claim == 0)
     assets = _sown_assets(movements, asset, found)[fresh]
-    return _balanced(totals([np.full(len(fresh), -1, np.int64), assets], found.sown.amount[fresh]), ends)
+    sown = totals([np.full(len(fresh), -1, np.int64), assets], found.sown.amount[fresh])
+    got = _received(found)
+    assets = asset[movements.credit_holding[found.flows.credit[got]]]
+    return _balanced(sown, totals([np.full(len(got), -1, np.int64), assets], found.flows.amount[got]), ends)
+
+
+def _received(found: Traced) -> I64:
+    """The flows that say what was received in conversions."""
+    return np.flatnonzero(found.flows.end == End.RECEIVED)
 
 
 def _assets(movements: Movements, asset: I64, rows: Rows) -> I64:
@@ -144,13 +160,19 @@ def _sown_assets(movements: Movements, asset: I64, found: Traced) -> I64:
     return asset[holding]
 
 
-def _balanced(sown: dict[tuple[int, ...], int], ends: dict[tuple[int, ...], int]) -> list[Balance]:
-    found = {key: Balance(key[0], key[1], seeded, {}) for key, seeded in sorted(sown.items())}
+def _balanced(
+    sown: dict[tuple[int, ...], int], received: dict[tuple[int, ...], int], ends: dict[tuple[int, ...], int]
+) -> list[Balance]:
+    found = {
+        key: Balance(key[0], key[1], sown.get(key, 0), {}, received.get(key, 0))
+        for key in sorted(sown.keys() | received.keys())
+    }
     for (seed, asset, end), amount in sorted(ends.items()):
         found.setdefault((seed, asset), Balance(seed, asset, 0, {})).ends[End(end)] = amount
     for balance in found.values():
-        if balance.seeded != sum(balance.ends.values()):
+        if balance.seeded + balance.received != sum(balance.ends.values()):
             raise Imbalance(
-                f"seed {balance.seed}, asset {balance.asset}: {balance.seeded} seeded, {balance.ends} ended"
+                f"seed {balance.seed}, asset {balance.asset}: {balance.seeded} seeded, {balance.received} received in"
+                f" conversions, {balance.ends} ended"
             )
     return list(found.values())

@@ -15,7 +15,17 @@ from numba import njit
 from chain.model import I32, I64, U8, Array, Bool
 from clustering.trace.amounts import add, get, less, put, sub, zero
 from clustering.trace.movements import Movements
-from clustering.trace.selection import Words, count_blocks, cut_out, is_lit, light, names_of, new_bits, selected
+from clustering.trace.selection import (
+    CONVERTED,
+    Words,
+    count_blocks,
+    cut_out,
+    is_lit,
+    light,
+    names_of,
+    new_bits,
+    selected,
+)
 
 
 class Points(NamedTuple):
@@ -136,7 +146,7 @@ def reach(
         hit = False
         for d in range(first_debit[m], first_debit[m + 1]):
             hit |= is_lit(bits, debit_holding[d])
-        if hit and stop[m] == 0:
+        if hit and (stop[m] == 0 or stop[m] == CONVERTED):
             for c in range(first_credit[m], first_credit[m + 1]):
                 h = credit_holding[c]
                 if h >= 0 and ends[h] == 0:

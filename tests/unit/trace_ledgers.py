@@ -64,8 +64,8 @@ def chains(draw: st.DrawFn) -> tuple[Movements, U8]:
 
 
 @st.composite
-def accounts(draw: st.DrawFn) -> tuple[Movements, U8]:
-    """Transfers between few accounts, some of more than they were seen to receive."""
+def accounts(draw: st.DrawFn, *, conversions: bool = True) -> tuple[Movements, U8]:
+    """Transfers between few accounts, some of more than they were seen to receive, and some of them conversions."""
     holdings = draw(st.integers(2, 5))
     party = st.integers(0, holdings - 1)
     rows: list[tuple[list[tuple[int, int]], list[tuple[int, int]]]] = []
@@ -76,7 +76,12 @@ def accounts(draw: st.DrawFn) -> tuple[Movements, U8]:
         target = draw(st.one_of(party, party, party, st.sampled_from([int(Side.FEE), int(Side.BURNED)])))
         if source != target:
             rows.append(([(source, amount)], [(target, amount)]))
-    return movements_of(rows, holdings, big=True), _ends(draw, holdings)
+    movements = movements_of(rows, holdings, big=True)
+    for movement, ((source, _), (target, _)) in enumerate((debit, credit) for (debit,), (credit,) in rows):
+        if conversions and min(source, target) >= 0 and draw(st.integers(0, 4)) == 0:
+            movements.stop[movement] = End.CONVERTED
+            movements.credit_amount[movement] = uint256.from_ints([draw(st.integers(1, 5 * BIG))])[0]
+    return movements, _ends(draw, holdings)
 
 
 def _ends(draw: st.DrawFn, holdings: int) -> U8:
