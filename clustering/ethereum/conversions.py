@@ -3,11 +3,11 @@
 What is paid and got within a transaction is netted for each party and asset: routers drop out, and of a swap over three
 pools each pool and the trader are left. A party that gives one asset and gets one other is a *converter*. Who paid whom
 follows where an asset has one payer or one payee; a transaction with several of both is left as it is. A payment
-between two converters is a *deal* where one of them is a market: in the dataset at least `TRADERS` others gave it one
-of its two assets for the other, and as many the other way round; or it is the contract of a wrapped form of ether. So a
-sale of tokens, which nobody can sell back to, is no market and a payment to it stays one; nor is a contract that only
-its owner trades with, by which money could be made to look like something without worth. The rest of what a converter
-pays or gets (a fee of the market's, say) stays a payment.
+between two converters is a *deal* where one of them is a market: in the dataset transactions of at least `TRADERS`
+senders gave it one of its two assets for the other, and of as many the other way round; or it is the contract of a
+wrapped form of ether. So a sale of tokens, which nobody can sell back to, is no market and a payment to it stays one;
+nor is a contract that only its owner trades with, by which money could be made to look like something without worth.
+The rest of what a converter pays or gets (a fee of the market's, say) stays a payment.
 
 Sources: EVIDENCE 10; netting within a transaction before accounts are followed: MFTracer; the redirection at swaps:
 TRacer (Wu et al., 2023). That a market must be seen from both sides is ours.
@@ -26,13 +26,13 @@ import numpy as np
 from numba import njit
 
 from chain.ethereum.model import Movement
-from chain.model import I64, Array, Bool
+from chain.model import I32, I64, Array, Bool
 from chain.uint256 import U64
 from clustering.ethereum.ledger import ETHER, EthereumLedger
 from clustering.trace.amounts import add, get, less, put, sub, zero
 
 TRADERS = 3
-"""Distinct others that must have traded with a market in each direction: the least that is not one owner's two."""
+"""Distinct senders that must have traded with a market in each direction: the least that is not one owner's two."""
 
 
 class Payments(NamedTuple):
@@ -83,7 +83,7 @@ def conversions(ledger: EthereumLedger, moves: Payments, spared: I64) -> Convers
     party = nodes % _addresses(net)
     between = converter[payer] & converter[payee]
     market = converter & (
-        _two_sided(party[payee], got[payee], gave[payee], party[payer], between, party, got, gave)
+        _two_sided(party[payee], got[payee], gave[payee], ledger.tx_from[net.tx], between, party, got, gave)
         | _wraps(ledger, party, gave, got)
     ) & ~np.isin(party, spared)  # fmt: skip
     deal = between & (market[payer] | market[payee])
@@ -115,10 +115,11 @@ def _the_one(node: I64, asset: I64, nodes: int) -> tuple[Bool, I64]:
 
 
 def _two_sided(
-    party: I64, got: I64, gave: I64, trader: I64, which: Bool, parties: I64, parties_got: I64, parties_gave: I64
+    party: I64, got: I64, gave: I64, sender: I32, which: Bool, parties: I64, parties_got: I64, parties_gave: I64
 ) -> Bool:
-    """For each node, whether enough others traded with its party both ways between its two assets."""
-    trades = np.unique(np.stack((party, got, gave, trader), axis=1)[which], axis=0)
+    """For each node, whether enough senders traded with its party both ways between its two assets."""
+    which = which & (party != sender)
+    trades = np.unique(np.stack((party, got, gave, sender.astype(np.int64)), axis=1)[which], axis=0)
     ways, count = np.unique(trades[:, :3], axis=0, return_counts=True)
     open_ways = {tuple(way) for way in ways[count >= TRADERS].tolist()}
     asked = np.stack((parties, parties_got, parties_gave), axis=1).tolist()

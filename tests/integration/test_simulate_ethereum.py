@@ -16,16 +16,21 @@ from api import relations
 from api.answers.findings import sales_body
 from api.cli import app
 from api.instance import Instance
+from api.measure.ethereum_chains import ethereum_ledger
 from api.simulate_ethereum import block_files, open_ethereum_truth, simulate_ethereum
 from chain.errors import MalformedData, SourceError
 from chain.ethereum.address import encode
 from chain.ethereum.files import EthereumFiles
 from chain.ethereum.load import load_chain, load_extract
+from chain.ethereum.model import Status
 from chain.store.ethereum import EthereumStore
 from chain.store.postgres import connected
 from clustering.simulate.ethereum.generator import LEAST_TRANSACTIONS, generate
+from clustering.simulate.ethereum.kinds import Kind
 from clustering.simulate.ethereum.signing import CHAIN_ID
 from clustering.simulate.ethereum.truth import ETHER
+from clustering.trace.ends import End
+from clustering.trace.ethereum import account_movements
 
 SEED = 4
 HARD = ("auction", "one for one")
@@ -88,6 +93,19 @@ def test_its_sales_are_found_and_no_victim_is_joined_or_named(
     assert [lead["collector"] for lead in answer["leads"]] == [encode(truth.key(donations))]
     named = json.dumps([[each[name] for name in ("contract", "collected")] for each in answer["findings"]])
     assert not [row for harm in truth.harms for row in harm.victims if encode(truth.key(row)) in named]
+
+
+def test_its_swaps_are_conversions_and_its_sales_are_not(folder: Path, source: EthereumFiles) -> None:
+    truth, laid = open_ethereum_truth(folder), ethereum_ledger(source)
+    kinds = dict(zip(map(bytes, truth.tx_hash), truth.tx_kind.tolist(), strict=True))
+    kind = np.array([kinds[bytes(tx)] for tx in laid.hashes])
+    movements = account_movements(laid.ledger).movements
+    converted = np.zeros(len(kind), np.bool_)
+    converted[movements.tx[movements.stop == End.CONVERTED]] = True
+    succeeded = laid.ledger.tx_status == Status.SUCCEEDED
+    assert converted[np.isin(kind, (Kind.SWAP, Kind.WRAP, Kind.UNWRAP)) & succeeded].all()
+    assert (kind[succeeded] == Kind.SWAP).sum() > 100
+    assert set(kind[converted].tolist()) <= {Kind.SWAP, Kind.WRAP, Kind.UNWRAP, Kind.STAKE, Kind.UNSTAKE}
 
 
 def test_the_truth_is_read_as_it_was_made(folder: Path) -> None:

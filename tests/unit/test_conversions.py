@@ -179,7 +179,9 @@ def test_money_goes_on_as_what_was_bought_and_every_unit_is_told() -> None:
     ledger.add(6, TRADER, 61, token(2, TRADER, 61, 200))
     for policy in (Policy.FIFO, Policy.LIFO, Policy.PRO_RATA, Policy.LOWEST_BALANCE):
         found, traced = followed(ledger, TRADER, policy)
-        balances = {each.asset: each for each in sums.balances(found.movements, found.holdings.asset.astype(np.int64), traced)}
+        balances = {
+            each.asset: each for each in sums.balances(found.movements, found.holdings.asset.astype(np.int64), traced)
+        }
         assert (balances[1].seeded, balances[1].ends) == (100, {End.LIVE: 30, End.CONVERTED: 70})
         assert (balances[2].seeded + balances[2].received, balances[2].ends) == (210, {End.LIVE: 210})
         held = {
