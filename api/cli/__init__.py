@@ -16,6 +16,7 @@ from api.cli import (
     db,
     detect,
     ingest,
+    job,
     labels,
     measure,
     service,
@@ -43,9 +44,11 @@ app.add_typer(detect.app, name="detect", help="What is suspected, found on the c
 app.add_typer(labels.app, name="labels", help="What sources say of addresses.")
 app.add_typer(columns.app, name="columns", help="The memory-mapped columns that follow the database.")
 app.add_typer(measure.app, name="measure", help="What the rules get right, counted.")
+app.add_typer(job.app, name="job", help="Long work that the service was asked for.")
 app.add_typer(config.app, name="config", help="Settings.")
 app.command("audit")(audit.audit)
 app.command("serve")(service.serve)
+app.command("worker")(job.worker)
 app.command("doctor")(service.doctor)
 app.command("demo")(service.demo)
 app.command("simulate")(simulate.simulate)

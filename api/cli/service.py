@@ -13,13 +13,15 @@ from api.cli.options import FormatOption, run, settings
 from api.cli.output import Format, print_lines, print_rows, stderr
 from api.doctor import examine
 from api.instance import open_instance
+from api.jobs.crew import crew
 
 
 def serve(
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port to listen on", min=0, max=65535)] = None,
+    workers: Annotated[int, typer.Option("--workers", help="Processes that do jobs", min=0, max=64)] = 1,
 ) -> None:
-    """The REST service of this instance."""
+    """The REST service of this instance, with workers for its jobs."""
     chosen = settings()
     instance = run(open_instance(chosen))
     address, number = host or chosen.host, chosen.port if port is None else port
@@ -28,7 +30,8 @@ def serve(
         markup=False,
         soft_wrap=True,
     )
-    uvicorn.run(create_app(instance), host=address, port=number, log_level="warning", server_header=False)
+    with crew(workers, chosen):
+        uvicorn.run(create_app(instance), host=address, port=number, log_level="warning", server_header=False)
 
 
 def doctor(form: FormatOption = Format.TABLE) -> None:

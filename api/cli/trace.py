@@ -9,48 +9,32 @@ from typing import Annotated, Any
 import typer
 
 from api.answers.text import bitcoin
+from api.answers.view import InvalidParameter
 from api.cli.ethereum import amount_text, is_ethereum
 from api.cli.options import DatasetOption, FormatOption, run, settings
 from api.cli.output import Format, LoadProgress, counted, limit_lines, print_lines, print_object, stderr
 from api.instance import session
 from api.tracing.opening import open_chain, open_grounds
 from api.tracing.paths import MAX_PATHS, paths_body
-from api.tracing.request import Direction, Stops, TraceRequest
+from api.tracing.request import FOLLOWED, Direction, Stops, TraceRequest, read_policy
 from api.tracing.results import write_results
 from api.tracing.run import run_trace
 from api.tracing.seeds import read_address, read_file, read_time
 from api.tracing.summary import SUMS
 from chain.errors import NotFound
-from clustering.trace.policies import POLICIES, Policy
+from clustering.trace.policies import Policy
 from clustering.trace.stops import HUB_RECIPIENTS
 
 app = typer.Typer(no_args_is_help=True)
 
 EXIT_IN_PART = 3
 
-FOLLOWED = [policy.value for policy in Policy if policy != Policy.POISON]
 SHOWN_PAYERS = 3
-
-THROUGH = ("services", "coinjoins", "hubs")
 
 
 @app.callback()
 def trace() -> None:
     """Where money went, and where it came from."""
-
-
-def _policy(text: str) -> Policy:
-    if text not in FOLLOWED:
-        raise typer.BadParameter(f"it is one of {', '.join(FOLLOWED)}")
-    return Policy(text)
-
-
-def _stops(through: list[str], hub_recipients: int, *, conversions: bool) -> Stops:
-    unknown = [name for name in through if name not in THROUGH]
-    if unknown:
-        raise typer.BadParameter(f"--through takes {', '.join(THROUGH)}")
-    services, coinjoins, hubs = (name not in through for name in THROUGH)
-    return Stops(services, coinjoins, hubs, hub_recipients, conversions)
 
 
 def _until(text: str | None) -> int | None:
@@ -87,12 +71,13 @@ def trace_run(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Follow the money of all seeds of a file, each seed's own kept apart, under a convention."""
-    chosen = _policy(policy)
-    if direction == Direction.BACKWARD and not POLICIES[chosen].backward:
-        names = [name.value for name, facts in POLICIES.items() if facts.backward]
-        raise typer.BadParameter(f"backward takes {', '.join(names)}: the others are no rule back in time")
-    stops = _stops(through or [], hub_recipients, conversions=conversions)
-    request = TraceRequest(chosen, direction, max_hops, min_value, _until(until), dataset, stops, compare)
+    try:
+        stops = Stops.of(through or [], hub_recipients, conversions=conversions)
+        request = TraceRequest(
+            read_policy(policy), direction, max_hops, min_value, _until(until), dataset, stops, compare
+        )
+    except InvalidParameter as error:
+        raise typer.BadParameter(f"--{error.name}: {error}") from error
     summary = run(_work(request, seeds, out))
     if form is Format.TABLE:
         print_lines(_lines(summary, out))

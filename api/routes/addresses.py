@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.answers.address import LOOKUP_ADDRESSES, address_body, lookup_body, transactions_page
@@ -26,6 +25,7 @@ from api.routes.service import (
     Limit,
     ServiceOf,
     answered,
+    bounded_body,
     paged,
     problems,
     threaded,
@@ -134,17 +134,8 @@ _LOOKUP_SCHEMA: dict[str, Any] = {
 async def lookup(request: Request, service: ServiceOf) -> Response:
     """A row for each address, in order; a bad one is a row that says so and fails no other."""
     try:
-        asked = msgspec.json.decode(await _bounded_body(request), type=LookupRequest)
+        asked = msgspec.json.decode(await bounded_body(request, MAX_BODY), type=LookupRequest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidParameter("body", f"the body is not a look-up: {error}") from None
     views = await service.views.views(asked.chain)
     return answered(await threaded(lambda: lookup_body(asked.chain, views, asked.addresses)))
-
-
-async def _bounded_body(request: Request) -> bytes:
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY:
-            raise HTTPException(413, f"a body has at most {MAX_BODY} bytes")
-    return bytes(body)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import asyncpg
 import orjson
 from fastapi import Depends, Path, Query, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.answers.naming import Handle, read_handle
@@ -43,6 +44,8 @@ class Service:
     cursors: Cursors
     pool: asyncpg.Pool[Any]
     labels: LabelCache
+    streams: int = 0
+    """Streams of events that are open"""
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -117,6 +120,16 @@ ClusterHandle = Annotated[Handle, Depends(cluster_handle)]
 async def threaded(work: Callable[[], T]) -> T:
     """Work on mapped arrays, off the event loop: a page that is not in memory must not hold up others."""
     return await asyncio.to_thread(work)
+
+
+async def bounded_body(request: Request, most: int) -> bytes:
+    """The bytes of a body, counted while they come in; 413 above `most`."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > most:
+            raise HTTPException(413, f"a body has at most {most} bytes")
+    return bytes(body)
 
 
 def answered(body: Any) -> Response:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from clustering.trace.policies import Policy
+from api.answers.view import InvalidParameter
+from clustering.trace.policies import POLICIES, Policy
 from clustering.trace.run import Bounds
 from clustering.trace.stops import HUB_RECIPIENTS
+
+FOLLOWED = tuple(policy.value for policy in Policy if policy != Policy.POISON)
+"""Conventions and measures that a run can be asked for."""
+
+THROUGH = ("services", "coinjoins", "hubs")
+"""What a trace can be told to go on through."""
 
 
 class Direction(StrEnum):
@@ -36,6 +43,14 @@ class Stops:
         names = {"labelled services": self.services, "coinjoins": self.coinjoins, "high-degree addresses": self.hubs}
         return [name for name, stops in names.items() if not stops]
 
+    @classmethod
+    def of(cls, through: Sequence[str], hub_recipients: int, *, conversions: bool) -> Stops:
+        """What is left when it goes on `through` some; InvalidParameter `through`."""
+        if [name for name in through if name not in THROUGH]:
+            raise InvalidParameter("through", f"it takes {', '.join(THROUGH)}")
+        services, coinjoins, hubs = (name not in through for name in THROUGH)
+        return cls(services, coinjoins, hubs, hub_recipients, conversions)
+
 
 @dataclass(frozen=True, slots=True)
 class TraceRequest:
@@ -56,6 +71,19 @@ class TraceRequest:
     """Whether the other conventions are run too, for the range"""
     bounds: Bounds = field(default_factory=Bounds)
 
+    def __post_init__(self) -> None:
+        """InvalidParameter where the convention does not go back in time."""
+        if self.direction == Direction.BACKWARD and not POLICIES[self.policy].backward:
+            names = [name.value for name, facts in POLICIES.items() if facts.backward]
+            raise InvalidParameter("policy", f"backward takes {', '.join(names)}: the others are no rule back in time")
+
     def parameters(self) -> Mapping[str, Any]:
         """As results record them."""
         return {**asdict(self), "policy": self.policy.value, "direction": self.direction.value}
+
+
+def read_policy(text: str) -> Policy:
+    """InvalidParameter `policy` where there is no such one to follow money by."""
+    if text not in FOLLOWED:
+        raise InvalidParameter("policy", f"it is one of {', '.join(FOLLOWED)}")
+    return Policy(text)

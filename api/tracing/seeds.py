@@ -76,14 +76,19 @@ def read_file(path: Path) -> tuple[list[Seed], list[RejectedSeed]]:
         text = read_bytes(path, MAX_SEED_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise MalformedData(f"{path}: it is not UTF-8 (byte {error.start})") from error
+    return read_text(text, str(path))
+
+
+def read_text(text: str, name: str) -> tuple[list[Seed], list[RejectedSeed]]:
+    """The seeds of a CSV text that errors call `name`; see `read_rows`."""
     rows = list(csv.reader(io.StringIO(text, newline="")))
     if not rows:
-        raise MalformedData(f"{path}: it is empty")
-    names = [name.strip().lower() for name in rows[0]]
-    unknown = [name for name in names if name not in COLUMNS]
+        raise MalformedData(f"{name}: it is empty")
+    names = [column.strip().lower() for column in rows[0]]
+    unknown = [column for column in names if column not in COLUMNS]
     if unknown or "chain" not in names or not {"address", "txid"} & set(names):
         raise MalformedData(
-            f"{path}: line 1 names columns of {', '.join(COLUMNS)}; chain and address or txid are needed"
+            f"{name}: line 1 names columns of {', '.join(COLUMNS)}; chain and address or txid are needed"
         )
     return read_rows((number, dict(zip(names, row, strict=False))) for number, row in enumerate(rows[1:], 2) if row)
 

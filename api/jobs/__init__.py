@@ -1,0 +1,1 @@
+"""Long work: asked for over REST, done by workers, its results downloaded."""
