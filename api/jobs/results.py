@@ -60,7 +60,7 @@ def file_of(home: Path, job: Job, name: str) -> tuple[Path, dict[str, Any]]:
     files = (job.result or {}).get("files", {})
     if name not in files:
         raise NotFound(f"job {job.job_id} has no result of this name")
-    path = folder_of(home, job.job_id, job.attempt) / name
+    path = folder_of(home, job.job_id, job.attempt).joinpath(name)
     if not path.is_file():
         raise NotFound(f"this result of job {job.job_id} is not on this machine any more; its SHA-256 is kept")
     return path, files[name]

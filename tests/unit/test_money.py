@@ -43,6 +43,8 @@ NOT_MONEY = {
         for name in ("coinjoins", "consumers", "economy", "marginals", "profile", "services", "trades", "world")
     },
     "api/cli/ingest.py": "seconds of a load",
+    "api/jobs/worker.py": "seconds between two looks",
+    "api/routes/jobs.py": "seconds between two looks",
 }
 """Modules with floats, each with what they are for."""
 
