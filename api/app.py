@@ -16,7 +16,7 @@ from api.answers.state import VERSION
 from api.cursors import Cursors
 from api.instance import Instance
 from api.labels.column import LabelCache
-from api.routes import addresses, clusters, ethereum, held, jobs, labels, ledger
+from api.routes import addresses, clusters, ethereum, exposure, held, jobs, labels, ledger
 from api.routes.service import Service, known_parameters
 from chain.errors import HeadwaterError
 from chain.store.answers import reading
@@ -61,7 +61,7 @@ def create_app(instance: Instance | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for module in (jobs, ethereum, ledger, addresses, clusters, held, labels):
+    for module in (jobs, exposure, ethereum, ledger, addresses, clusters, held, labels):
         app.include_router(module.router, prefix="/v1", dependencies=[Depends(known_parameters)])
     return app
 

@@ -23,10 +23,11 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import IntEnum
 
 import numpy as np
 
-from chain.model import I32, I64
+from chain.model import I32, I64, U8
 
 CONFIDENCE: Mapping[str, int] = {
     "override": 100,
@@ -66,6 +67,25 @@ SERVICE_CATEGORIES: Mapping[str, str] = {
 transaction), `shop` (its payments often arrive at a processor's keys), `user`, `perpetrator`, `victim` and
 `organization` (people have several names), `service` and `defi_*` (software and contracts, which hold no key),
 `hot_wallet` and `cold_wallet` (they say how, not whose)."""
+
+
+class Kind(IntEnum):
+    """What a labelled address is to a trace. Stored in label columns: append only. Of equals the smaller one speaks."""
+
+    NONE = 0
+    """No label in force."""
+    MIXER = 1
+    BRIDGE = 2
+    SERVICE = 3
+    POOL = 4
+    """A contract that many pay into and get out of: an exchange without a keeper, lending, derivatives."""
+    OTHER = 5
+    """Labelled as something that ends no trace."""
+
+
+MIXERS, BRIDGES = frozenset({"mixing_service"}), frozenset({"defi_bridge"})
+POOLS = frozenset({"defi", "defi_dex", "defi_lending", "defi_derivative"})
+"""Categories of the taxonomy (its concepts below `defi`) by `Kind`."""
 
 HACK_ABUSES = frozenset({"service_hack", "phishing", "scam"})
 """An abuse that is done in a service's name or to it: its label names the victim or the bait, not who has the key."""
@@ -107,6 +127,19 @@ class Statement:
         """Whether it names a service whose keys are its own, and not somebody who preyed on one."""
         return bool(self.categories & SERVICE_CATEGORIES.keys()) and not self.abuses & HACK_ABUSES
 
+    @property
+    def kind(self) -> Kind:
+        """What it makes of its address; of somebody who preyed on a service nothing that the service is."""
+        if self.abuses & HACK_ABUSES:
+            return Kind.OTHER
+        if self.categories & MIXERS:
+            return Kind.MIXER
+        if self.categories & BRIDGES:
+            return Kind.BRIDGE
+        if self.names_service:
+            return Kind.SERVICE
+        return Kind.POOL if self.categories & POOLS else Kind.OTHER
+
 
 def level_of(confidence: str | None) -> int:
     """The level of a confidence id of the vocabulary; that of `unknown` where none is stated."""
@@ -134,6 +167,8 @@ class LabelColumn:
     """Names of the entities, sorted; that of a doubt begins with CONTESTED"""
     labelled: I32
     """Addresses with any label of the version, ascending"""
+    kind: U8
+    """[address_count] `Kind`: that of the labels in force of the highest level, but of a service nothing less"""
 
 
 def label_column(
@@ -153,7 +188,22 @@ def label_column(
             entity_of[place], level_of_each[place] = number[each.identity], each.level
     meant = entity_of[statement] >= 0
     pairs = _best(address[meant], level_of_each[statement[meant]], entity_of[statement[meant]])
-    return _column(version, on, address_count, labelled, pairs, names)
+    entity, entities = _entities(address_count, pairs, names)
+    kind = _kinds(on, address_count, address, statement, statements)
+    kind[(entity >= 0) & (kind >= Kind.POOL)] = Kind.SERVICE
+    return LabelColumn(version, on, entity, entities, labelled, kind)
+
+
+def _kinds(on: date, address_count: int, address: I32, statement: I32, statements: Sequence[Statement]) -> U8:
+    """[address_count] `Kind` by the labels in force of each address' highest level."""
+    kinds = np.array([int(each.kind) if each.in_force(on) else 0 for each in statements], np.int64)
+    levels = np.array([each.level for each in statements], np.int64)
+    found = np.zeros(address_count, np.int64)
+    said = kinds[statement] if len(statements) else np.empty(0, np.int64)
+    rank = (levels[statement[said > 0]] << 3) + (int(Kind.OTHER) - said[said > 0]) + 1
+    np.maximum.at(found, address[said > 0], rank)
+    kind: U8 = np.where(found > 0, int(Kind.OTHER) - ((found - 1) & 7), 0).astype(np.uint8)
+    return kind
 
 
 def _best(address: I32, level: I32, entity: I32) -> tuple[I32, I32]:
@@ -165,9 +215,8 @@ def _best(address: I32, level: I32, entity: I32) -> tuple[I32, I32]:
     return (packed >> 32).astype(np.int32), (packed & 0xFFFFFFFF).astype(np.int32)
 
 
-def _column(
-    version: int, on: date, address_count: int, labelled: I32, pairs: tuple[I32, I32], names: Sequence[str]
-) -> LabelColumn:
+def _entities(address_count: int, pairs: tuple[I32, I32], names: Sequence[str]) -> tuple[I32, list[str]]:
+    """The entity of each address, and their names."""
     address, entity = pairs
     column = np.full(address_count, -1, np.int32)
     starts = np.flatnonzero(np.diff(address, prepend=-1))
@@ -183,7 +232,7 @@ def _column(
     column[address[single]] = renumbered[entity[single]]
     for each, name in doubts.items():
         column[each] = number[name]
-    return LabelColumn(version, on, column, entities, labelled)
+    return column, entities
 
 
 def contested(names: Iterable[str]) -> str:
@@ -219,3 +268,12 @@ def conflict(statements: Iterable[Statement], on: date) -> Conflict | None:
     entity = reference(meant, on)
     assert entity is not None, "there are labels that count"
     return Conflict(sorted(names), None if entity.startswith(CONTESTED) else entity)
+
+
+def reference_kind(statements: Iterable[Statement], on: date) -> Kind:
+    """The readable twin of `LabelColumn.kind` for one address."""
+    said = [each for each in statements if each.in_force(on)]
+    highest = max((each.level for each in said), default=0)
+    kind = min((each.kind for each in said if each.level == highest), default=Kind.NONE)
+    names_service = any(each.names_service for each in said)
+    return Kind.SERVICE if names_service and kind >= Kind.POOL else kind

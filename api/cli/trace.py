@@ -14,6 +14,7 @@ from api.cli.ethereum import amount_text, is_ethereum
 from api.cli.options import DatasetOption, FormatOption, run, settings
 from api.cli.output import Format, LoadProgress, counted, limit_lines, print_lines, print_object, stderr
 from api.instance import session
+from api.tracing.exposure import exposure_body, exposure_request
 from api.tracing.opening import open_chain, open_grounds
 from api.tracing.paths import MAX_PATHS, paths_body
 from api.tracing.request import FOLLOWED, Direction, Stops, TraceRequest, read_policy
@@ -98,6 +99,64 @@ async def _work(request: TraceRequest, path: Path, out: Path) -> dict[str, Any]:
     if not result.datasets and not result.rejected:
         raise NotFound(f"{path} names no seeds")
     return write_results(result, out)
+
+
+@app.command()
+def exposure(
+    address: str,
+    cluster: Annotated[bool, typer.Option("--cluster", help="Of its whole cluster (Bitcoin)")] = False,
+    policy: Annotated[str, typer.Option("--policy", help=f"One of {', '.join(FOLLOWED)}")] = Policy.FIFO.value,
+    dataset: DatasetOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """To whom its money went and from whom it came, by labels: straight, and over unlabelled addresses."""
+    chain = "eth" if is_ethereum("", address) else "btc"
+    named = read_address(chain, address)
+    try:
+        request = exposure_request(read_policy(policy), dataset)
+    except InvalidParameter as error:
+        raise typer.BadParameter(f"--{error.name}: {error}") from error
+
+    async def work() -> dict[str, Any]:
+        async with session(settings()) as (instance, connection):
+            grounds = await open_chain(connection, instance.url, instance.home, request, chain)
+            return await exposure_body(connection, grounds, chain, named, request.policy, cluster=cluster)
+
+    body = run(work())
+    if form is Format.TABLE:
+        print_lines(_exposure_lines(body))
+    else:
+        print_object(body, form)
+
+
+def _exposure_lines(body: dict[str, Any]) -> Iterator[str]:
+    yield from (f"{each['dataset']}: {each['reason']}" for each in body["asked"] if not each["observed"])
+    for answer in body["answers"]:
+        yield f"{body['of']:<12} {answer['subject']}, {counted(answer['addresses'], 'address', 'addresses')}"
+        yield f"dataset      {answer['dataset']}, by {body['policy']}"
+        for asset in answer["assets"]:
+            for way in ("sent", "received"):
+                if way in asset and asset[way]["total"] != "0":
+                    yield from _way_lines(asset["asset"], way, asset[way])
+        yield from limit_lines(answer["limits_hit"])
+    yield body["statement"]
+
+
+def _way_lines(asset: str, way: str, told: dict[str, Any]) -> Iterator[str]:
+    yield f"  {way:<10} {_amount(asset, told['total'])}"
+    for part in ("direct", "indirect"):
+        for row in told[part]:
+            yield (
+                f"    {part:<8} {percent(row['share_ppm']):>9}  {_amount(asset, row['value'])}  {row['entity']}"
+                f" ({row['category']})"
+            )
+    for row in told["rest"]:
+        yield f"    {'':<8} {percent(row['share_ppm']):>9}  {_amount(asset, row['value'])}  {row['reason']}"
+
+
+def percent(parts: int) -> str:
+    """Parts per million as a percentage."""
+    return f"{parts // 10_000}.{parts % 10_000:04d} %"
 
 
 @app.command()

@@ -26,7 +26,7 @@ from chain.store.postgres import Connection, connected
 from clustering.labels import LabelColumn
 from clustering.labels import label_column as pure_column
 
-FORM = 1
+FORM = 2
 """Raised when the rule or the files change, so that older folders are made again."""
 
 KEPT_VERSIONS = 2
@@ -105,16 +105,19 @@ def _load(folder: Path, basis: dict[str, Any]) -> LabelColumn | None:
         if manifest != basis:
             return None
         arrays = {
-            name: np.load(target / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("entity", "labelled")
+            name: np.load(target / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ("entity", "labelled", "kind")
         }
     except (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError):
         return None
     forms = [(each.dtype, each.shape) for each in arrays.values()]
-    if forms != [(np.int32, (basis["address_count"],)), (np.int32, (labelled_count,))]:
+    size = (basis["address_count"],)
+    if forms != [(np.int32, size), (np.int32, (labelled_count,)), (np.uint8, size)]:
         return None
     return LabelColumn(
-        basis["version"], date.fromisoformat(basis["on"]), arrays["entity"], entities, arrays["labelled"]
-    )
+        basis["version"], date.fromisoformat(basis["on"]), arrays["entity"], entities, arrays["labelled"],
+        arrays["kind"],
+    )  # fmt: skip
 
 
 def _save(folder: Path, basis: dict[str, Any], column: LabelColumn) -> None:
@@ -126,6 +129,7 @@ def _save(folder: Path, basis: dict[str, Any], column: LabelColumn) -> None:
         part.mkdir(parents=True)
         np.save(part / "entity.npy", column.entity)
         np.save(part / "labelled.npy", column.labelled)
+        np.save(part / "kind.npy", column.kind)
         (part / "manifest.json").write_text(json.dumps(manifest))
         shutil.rmtree(target, ignore_errors=True)
         try:

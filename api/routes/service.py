@@ -46,6 +46,8 @@ class Service:
     labels: LabelCache
     streams: int = 0
     """Streams of events that are open"""
+    exposures: int = 0
+    """Exposures that are being traced"""
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

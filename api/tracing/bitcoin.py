@@ -14,6 +14,7 @@ from api.answers.text import ASSET
 from api.answers.view import DatasetView
 from api.labels.column import label_column
 from api.tracing.ground import Board, Ground, Place, Unusable
+from api.tracing.labelled import labelled
 from api.tracing.request import Stops
 from api.tracing.seeds import Seed
 from chain.bitcoin import address as codec
@@ -49,7 +50,7 @@ class BitcoinGround(Ground):
 
     def __init__(self, view: DatasetView, labels: LabelColumn | None, stops: Stops) -> None:
         self.view, self.labels = view, labels
-        self.dataset = view.name
+        self.dataset, self.network = view.name, view.network.name
         ledger = Ledger.of(view.columns)
         self.base = output_movements(ledger)
         mixes = _mixes(ledger, view.columns.tx_count)
@@ -58,13 +59,12 @@ class BitcoinGround(Ground):
         self.times = view.columns.block_time[view.columns.tx_block]
         self.addresses = view.columns.address_count
         self._owner = view.columns.output_address.astype(np.int64)
-        self._service = np.zeros(view.columns.address_count, np.bool_)
-        if labels is not None and stops.services:
-            self._service = np.asarray(labels.entity >= 0)
+        clusters = None if view.clustering is None else np.asarray(view.clustering.labels).astype(np.int64)
+        self._labelled = labelled(labels, view.columns.address_count, stops, clusters)
         self._hubs = np.empty(0, np.int64)
         if stops.hubs:
             found = hubs(self.base, self._owner, view.columns.address_count, stops.hub_recipients)
-            self._hubs = found[~self._service[found]]
+            self._hubs = found[self._labelled.ends[found] == 0]
         self.about = self._about()
 
     def _about(self) -> Mapping[str, Any]:
@@ -82,14 +82,14 @@ class BitcoinGround(Ground):
     def board(self, *, by_address: bool) -> Board:
         owner, movements = self._owner, self.base
         if not by_address:
-            ends = ends_of(owner, self._service, np.isin(owner, self._hubs))
+            ends = ends_of(owner, self._labelled.ends, np.isin(owner, self._hubs))
             return Board(movements, owner, np.zeros(len(owner), np.int64), ends, np.ones(len(owner), np.bool_))
         count = self.view.columns.address_count
         of_base = address_holdings(self.view.columns.output_address, count)
         size = count + len(owner)
         by = np.arange(size, dtype=np.int64)
         by[count:] = -1
-        ends = ends_of(by, self._service, np.isin(by, self._hubs))
+        ends = ends_of(by, self._labelled.ends, np.isin(by, self._hubs))
         netted = address_movements(movements, of_base, size)
         return Board(netted, by, np.zeros(size, np.int64), ends, by < 0, of_base)
 
@@ -141,9 +141,19 @@ class BitcoinGround(Ground):
         return ASSET
 
     def label(self, address: int) -> str:
-        if self.labels is None or int(self.labels.entity[address]) < 0:
-            return ""
-        return self.labels.entities[int(self.labels.entity[address])]
+        return self._labelled.name(address)
+
+    def speaker(self, address: int) -> int:
+        return int(self._labelled.speaker[address])
+
+    def key(self, address: int) -> bytes:
+        return self.view.columns.address_key(address)
+
+    def members(self, address: int) -> list[int]:
+        clustering = self.view.clustering
+        if clustering is None or address >= len(clustering.labels):
+            return [address]
+        return [int(each) for each in clustering.cluster_of(address)]
 
     def cluster(self, address: int) -> str:
         clustering = self.view.clustering

@@ -11,9 +11,10 @@ import numpy as np
 
 from api.answers.ethereum import ETHER, coverage_of, ethereum_state, open_datasets
 from api.detections import read_ledger
-from api.labels.ethereum import ethereum_labels
+from api.labels.ethereum import LABEL_NETWORK, ethereum_labels
 from api.relations import is_whole, token_faults
 from api.tracing.ground import Board, Ground, Place, Unusable
+from api.tracing.labelled import labelled
 from api.tracing.request import Stops
 from api.tracing.seeds import Seed
 from chain.ethereum import address as codec
@@ -59,7 +60,7 @@ async def _collectors(connection: Connection, dataset: EthereumDataset) -> list[
 class EthereumGround(Ground):
     """(address, asset) as holdings."""
 
-    chain = "eth"
+    chain, network = "eth", LABEL_NETWORK
 
     def __init__(
         self, name: str, ledger: EthereumLedger, hashes: U8, keys: U8, labels: LabelColumn | None,
@@ -76,16 +77,14 @@ class EthereumGround(Ground):
         self.base, self._holdings, self._row = found.movements, found.holdings, found.row
         self.times, self.addresses = self.base.time, len(keys)
         owner = self._holdings.address.astype(np.int64)
-        service = np.zeros(len(keys), np.bool_)
-        if labels is not None and stops.services:
-            service = np.asarray(labels.entity >= 0)
+        self._labelled = labelled(labels, len(keys), stops)
         hub = np.zeros(len(owner), np.bool_)
         if stops.hubs:
             each = np.arange(len(owner), dtype=np.int64)
             hub[hubs(self.base, each, len(owner), stops.hub_recipients)] = True
-            hub &= ~service[owner] & ~np.isin(owner, spared)
+            hub &= (self._labelled.ends[owner] == 0) & ~np.isin(owner, spared)
         self._board = Board(
-            self.base, owner, self._holdings.asset.astype(np.int64), ends_of(owner, service, hub),
+            self.base, owner, self._holdings.asset.astype(np.int64), ends_of(owner, self._labelled.ends, hub),
             np.zeros(len(owner), np.bool_),
         )  # fmt: skip
         self.about = {
@@ -169,6 +168,10 @@ class EthereumGround(Ground):
         return ETHER if contract < 0 else self.address(contract)
 
     def label(self, address: int) -> str:
-        if self.labels is None or int(self.labels.entity[address]) < 0:
-            return ""
-        return self.labels.entities[int(self.labels.entity[address])]
+        return self._labelled.name(address)
+
+    def speaker(self, address: int) -> int:
+        return int(self._labelled.speaker[address])
+
+    def key(self, address: int) -> bytes:
+        return bytes(self._keys[address])

@@ -10,6 +10,7 @@ from typing import Any
 from api.tracing.request import Direction
 from api.tracing.seeds import Seed
 from chain.model import I64, U8, Bool
+from clustering.labels import LabelColumn
 from clustering.trace.movements import Movements, backward
 from clustering.trace.policies import POLICIES, Policy
 
@@ -56,6 +57,9 @@ class Ground(ABC):
 
     chain: str
     dataset: str
+    network: str
+    """As labels name it"""
+    labels: LabelColumn | None
     about: Mapping[str, Any]
     base: Movements
     """Forward, over the finest holdings"""
@@ -88,6 +92,18 @@ class Ground(ABC):
     @abstractmethod
     def label(self, address: int) -> str:
         """The service that labels name; empty for none."""
+
+    @abstractmethod
+    def speaker(self, address: int) -> int:
+        """The address whose label speaks for this one; -1 for none."""
+
+    @abstractmethod
+    def key(self, address: int) -> bytes:
+        """The address as the store keeps it."""
+
+    def members(self, address: int) -> list[int]:
+        """The addresses of its cluster; itself alone where there are no clusters."""
+        return [address]
 
     def cluster(self, address: int) -> str:  # noqa: ARG002 (a chain without clusters has none)
         """The handle of its cluster; empty for none."""

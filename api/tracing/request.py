@@ -15,7 +15,7 @@ from clustering.trace.stops import HUB_RECIPIENTS
 FOLLOWED = tuple(policy.value for policy in Policy if policy != Policy.POISON)
 """Conventions and measures that a run can be asked for."""
 
-THROUGH = ("services", "coinjoins", "hubs")
+THROUGH = ("services", "coinjoins", "hubs", "mixers", "bridges", "pools")
 """What a trace can be told to go on through."""
 
 
@@ -36,11 +36,19 @@ class Stops:
     hub_recipients: int = HUB_RECIPIENTS
     conversions: bool = True
     """Whether a swap on a market is followed into what was got; else what was given is followed as a payment"""
+    mixers: bool = True
+    bridges: bool = True
+    pools: bool = True
+    every_label: bool = False
+    """Whether any label at all ends it: an exposure"""
 
     @property
     def passed(self) -> list[str]:
         """What the trace goes on through, against the rule."""
-        names = {"labelled services": self.services, "coinjoins": self.coinjoins, "high-degree addresses": self.hubs}
+        names = {
+            "labelled services": self.services, "coinjoins": self.coinjoins, "high-degree addresses": self.hubs,
+            "labelled mixers": self.mixers, "labelled bridges": self.bridges, "labelled pools": self.pools,
+        }  # fmt: skip
         return [name for name, stops in names.items() if not stops]
 
     @classmethod
@@ -48,8 +56,8 @@ class Stops:
         """What is left when it goes on `through` some; InvalidParameter `through`."""
         if [name for name in through if name not in THROUGH]:
             raise InvalidParameter("through", f"it takes {', '.join(THROUGH)}")
-        services, coinjoins, hubs = (name not in through for name in THROUGH)
-        return cls(services, coinjoins, hubs, hub_recipients, conversions)
+        ends = {name: name not in through for name in THROUGH}
+        return cls(**ends, hub_recipients=hub_recipients, conversions=conversions)
 
 
 @dataclass(frozen=True, slots=True)

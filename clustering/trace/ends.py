@@ -38,6 +38,14 @@ class End(IntEnum):
     """Given for another asset by the same party in the same transaction; followed on as that asset."""
     LIMIT = 14
     """A limit of the run cut it here: the answer is a part."""
+    MIXER = 15
+    """A labelled mixer: nobody can say whose money comes out."""
+    BRIDGE = 16
+    """A labelled bridge: the money goes on on another chain."""
+    POOL = 17
+    """A labelled contract that many pay into and get out of."""
+    LABELLED = 18
+    """Any other labelled address; ends an exposure alone."""
     RECEIVED = 20
     """No end, but the other side of `CONVERTED`: what was received for it, with which the trace goes on."""
 
@@ -58,6 +66,10 @@ WORDS: dict[End, str] = {
     End.DATE: "date",
     End.CONVERTED: "converted",
     End.LIMIT: "limit of the run",
+    End.MIXER: "labelled mixer",
+    End.BRIDGE: "labelled bridge",
+    End.POOL: "labelled pool",
+    End.LABELLED: "labelled address",
     End.RECEIVED: "received in a conversion",
 }
 """As results name them."""

@@ -1,4 +1,4 @@
-"""Where a trace ends by what a place is: labelled services, and unidentified addresses that pay very many.
+"""Where a trace ends by what a place is: labelled services, mixers, bridges and pools, and who pays very many.
 
 A hub is told by the distinct recipients that it pays (EVIDENCE 11): an address that many pay and that pays few is a
 collector, not a service, and hoarded proceeds stay proceeds. On Ethereum it is told for each asset apart: who issued a
@@ -23,15 +23,16 @@ HUB_RECIPIENTS = 1_000
 (config.toml, 2026)."""
 
 
-def ends_of(owner: I64, service: Bool, hub: Bool) -> U8:
-    """[H] `End` of each holding; `owner` [H] is its address (-1 for none), `service` [A] says which are labelled.
+def ends_of(owner: I64, labelled: U8, hub: Bool) -> U8:
+    """[H] `End` of each holding; `owner` [H] is its address (-1 for none), `labelled` [A] the `End` by its labels.
 
     `hub` [H]: which holdings are hubs'.
     """
     ends = np.zeros(len(owner), np.uint8)
     ends[hub] = End.HUB
     held = np.flatnonzero(owner >= 0)
-    ends[held[service[owner[held]]]] = End.SERVICE
+    named = held[labelled[owner[held]] > 0]
+    ends[named] = labelled[owner[named]]
     return ends
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from clustering.labels import (
     CONFIDENCE,
     SERVICE_CATEGORIES,
+    Kind,
     LabelColumn,
     Statement,
     conflict,
@@ -21,6 +22,7 @@ from clustering.labels import (
     label_column,
     level_of,
     reference,
+    reference_kind,
 )
 
 ON = date(2020, 6, 1)
@@ -139,7 +141,9 @@ LABELS = st.lists(st.tuples(st.integers(-1, 7), STATEMENTS), max_size=30)
 def test_the_column_is_the_reference_of_each_address(labels: list[tuple[int, Statement]]) -> None:
     column = column_of(labels)
     for address in range(8):
-        assert name(column, address) == reference([each for at, each in labels if at == address], ON)
+        own = [each for at, each in labels if at == address]
+        assert name(column, address) == reference(own, ON)
+        assert int(column.kind[address]) == reference_kind(own, ON)
     assert set(range(len(column.entities))) == set(column.entity[column.entity >= 0].tolist()), "no name is unused"
 
 
@@ -151,3 +155,25 @@ def test_the_order_of_labels_changes_nothing(labels: list[tuple[int, Statement]]
     assert one.entity.tolist() == other.entity.tolist()
     assert one.entities == other.entities
     assert one.labelled.tolist() == other.labelled.tolist()
+    assert one.kind.tolist() == other.kind.tolist()
+
+
+@pytest.mark.parametrize(
+    ("category", "abuse", "kind"),
+    [
+        ("mixing_service", None, Kind.MIXER),
+        ("defi_bridge", None, Kind.BRIDGE),
+        ("exchange", None, Kind.SERVICE),
+        ("defi_dex", None, Kind.POOL),
+        ("defi_lending", None, Kind.POOL),
+        ("user", None, Kind.OTHER),
+        ("exchange", "phishing", Kind.OTHER),
+        ("mixing_service", "scam", Kind.OTHER),
+    ],
+)
+def test_what_a_label_makes_of_its_address(category: str, abuse: str | None, kind: Kind) -> None:
+    assert column_of([(2, said(category=category, abuse=abuse))]).kind.tolist() == [0, 0, kind, 0, 0, 0, 0, 0]
+
+
+def test_a_label_that_is_not_in_force_makes_nothing_of_it() -> None:
+    assert not column_of([(2, said(valid=(date(2021, 1, 1), None)))]).kind.any()
