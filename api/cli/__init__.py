@@ -19,6 +19,7 @@ from api.cli import (
     job,
     labels,
     measure,
+    scheme,
     service,
     simulate,
     trace,
@@ -39,6 +40,7 @@ app.add_typer(ingest.app, name="ingest", help="Load chain data, verified.")
 app.add_typer(chain.app, name="chain", help="What is loaded.")
 app.add_typer(tx.app, name="tx", help="Transactions.")
 app.add_typer(cluster.app, name="cluster", help="Wallet clusters and why they hold together.")
+trace.app.command("scheme")(scheme.scheme)
 app.add_typer(trace.app, name="trace", help="Where money went, and where it came from.")
 app.add_typer(detect.app, name="detect", help="What is suspected, found on the chain.")
 app.add_typer(labels.app, name="labels", help="What sources say of addresses.")

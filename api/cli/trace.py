@@ -38,7 +38,8 @@ def trace() -> None:
     """Where money went, and where it came from."""
 
 
-def _until(text: str | None) -> int | None:
+def read_until(text: str | None) -> int | None:
+    """The time of --until."""
     if text is None:
         return None
     try:
@@ -75,7 +76,7 @@ def trace_run(
     try:
         stops = Stops.of(through or [], hub_recipients, conversions=conversions)
         request = TraceRequest(
-            read_policy(policy), direction, max_hops, min_value, _until(until), dataset, stops, compare
+            read_policy(policy), direction, max_hops, min_value, read_until(until), dataset, stops, compare
         )
     except InvalidParameter as error:
         raise typer.BadParameter(f"--{error.name}: {error}") from error
@@ -143,15 +144,15 @@ def _exposure_lines(body: dict[str, Any]) -> Iterator[str]:
 
 
 def _way_lines(asset: str, way: str, told: dict[str, Any]) -> Iterator[str]:
-    yield f"  {way:<10} {_amount(asset, told['total'])}"
+    yield f"  {way:<10} {amount(asset, told['total'])}"
     for part in ("direct", "indirect"):
         for row in told[part]:
             yield (
-                f"    {part:<8} {percent(row['share_ppm']):>9}  {_amount(asset, row['value'])}  {row['entity']}"
+                f"    {part:<8} {percent(row['share_ppm']):>9}  {amount(asset, row['value'])}  {row['entity']}"
                 f" ({row['category']})"
             )
     for row in told["rest"]:
-        yield f"    {'':<8} {percent(row['share_ppm']):>9}  {_amount(asset, row['value'])}  {row['reason']}"
+        yield f"    {'':<8} {percent(row['share_ppm']):>9}  {amount(asset, row['value'])}  {row['reason']}"
 
 
 def percent(parts: int) -> str:
@@ -188,11 +189,11 @@ def _path_lines(body: dict[str, Any]) -> Iterator[str]:
     for answer in body["answers"]:
         yield f"dataset      {answer['dataset']}: {counted(len(answer['paths']), 'path')}"
         for path in answer["paths"]:
-            yield f"  at most {_amount(path['asset'], path['limiting_value'])} by {counted(len(path['steps']), 'step')}"
+            yield f"  at most {amount(path['asset'], path['limiting_value'])} by {counted(len(path['steps']), 'step')}"
             for step in path["steps"]:
                 payers = ", ".join(step["from"][:SHOWN_PAYERS]) or "payers without an address"
                 more = f" and {len(step['from']) - SHOWN_PAYERS} more" if len(step["from"]) > SHOWN_PAYERS else ""
-                yield f"    {step['time']}  {_amount(path['asset'], step['value'])} from {payers}{more}"
+                yield f"    {step['time']}  {amount(path['asset'], step['value'])} from {payers}{more}"
                 yield f"      to {step['to']} in {step['transaction']}"
     yield from (f"{each['dataset']}: {each['reason']}" for each in body["not_answered"])
     yield body["statement"]
@@ -215,7 +216,7 @@ def _lines(summary: dict[str, Any], out: Path) -> Iterator[str]:
             yield from _sums(measure["assets"])
         if each["poison"] is not None:
             yield f"  poison, a measure and no convention: {each['poison']['rule']}"
-            yield from (f"    {row['end']}: {_amount(row['asset'], row['value'])}" for row in each["poison"]["reached"])
+            yield from (f"    {row['end']}: {amount(row['asset'], row['value'])}" for row in each["poison"]["reached"])
         yield from limit_lines(each["limits_hit"])
     yield ""
     yield from summary["passed"]
@@ -225,13 +226,14 @@ def _lines(summary: dict[str, Any], out: Path) -> Iterator[str]:
 
 def _sums(assets: list[dict[str, Any]]) -> Iterator[str]:
     for row in assets:
-        yield from (f"    {name:<10} {_amount(row['asset'], row[name])}" for name in SUMS if row[name] != "0")
-        yield from (f"      {reason}: {_amount(row['asset'], value)}" for reason, value in row["stopped_by"].items())
+        yield from (f"    {name:<10} {amount(row['asset'], row[name])}" for name in SUMS if row[name] != "0")
+        yield from (f"      {reason}: {amount(row['asset'], value)}" for reason, value in row["stopped_by"].items())
 
 
 def _between(asset: str, low: str, high: str) -> str:
-    return _amount(asset, low) if low == high else f"{_amount(asset, low)} to {_amount(asset, high)}"
+    return amount(asset, low) if low == high else f"{amount(asset, low)} to {amount(asset, high)}"
 
 
-def _amount(asset: str, value: str) -> str:
+def amount(asset: str, value: str) -> str:
+    """An amount as people read it."""
     return f"{bitcoin(value)} BTC" if asset == "BTC" else amount_text(asset, value)

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api.jobs.request import PATHS, TRACE, TraceJob
+from api.jobs.request import PATHS, SCHEME, TRACE, SchemeJob, TraceJob
+from api.tracing.findings import finding_wallets
 from api.tracing.opening import open_chain, open_grounds
 from api.tracing.paths import paths_body
 from api.tracing.request import TraceRequest
 from api.tracing.results import write_results
 from api.tracing.run import Cancelled, Progress, run_trace
+from api.tracing.scheme import run_scheme
+from api.tracing.scheme_results import write_scheme
 from chain.store.postgres import connected
 
 
@@ -35,7 +38,21 @@ async def _trace(asked: Any, bench: Bench) -> dict[str, Any]:
     async with connected(bench.url) as connection:
         grounds = await open_grounds(connection, bench.url, bench.home, job.request, job.seeds)
     result = run_trace(job.request, job.seeds, job.rejected, grounds, bench.progress, bench.cancelled)
-    summary = write_results(result, bench.out)
+    return _told(write_results(result, bench.out))
+
+
+async def _scheme(asked: Any, bench: Bench) -> dict[str, Any]:
+    job = SchemeJob.read(asked)
+    request, wallets = job.asked.request, job.asked.seeds
+    async with connected(bench.url) as connection:
+        if job.finding is not None:
+            wallets = await finding_wallets(connection, job.finding, request.dataset)
+        grounds = await open_grounds(connection, bench.url, bench.home, request, wallets)
+    found = run_scheme(request, wallets, job.asked.rejected, grounds, job.remaining, bench.progress, bench.cancelled)
+    return _told(write_scheme(found, bench.out))
+
+
+def _told(summary: dict[str, Any]) -> dict[str, Any]:
     return {
         "run": summary["run"],
         "seeds": summary["seeds"],
@@ -54,5 +71,5 @@ async def _paths(asked: Any, bench: Bench) -> dict[str, Any]:
     return {"paths": sum(len(answer["paths"]) for answer in body["answers"]), "limits_hit": []}
 
 
-KINDS: Mapping[str, Callable[[Any, Bench], Awaitable[dict[str, Any]]]] = {TRACE: _trace, PATHS: _paths}
+KINDS: Mapping[str, Callable[[Any, Bench], Awaitable[dict[str, Any]]]] = {TRACE: _trace, PATHS: _paths, SCHEME: _scheme}
 """By the name that a row has; each returns what the job tells of its results."""

@@ -10,12 +10,12 @@ import msgspec
 
 from api.answers.view import InvalidParameter
 from api.tracing.paths import MAX_PATHS
-from api.tracing.request import Direction, Stops, TraceRequest, read_policy
+from api.tracing.request import Direction, Stops, TraceRequest, read_policy, read_remaining
 from api.tracing.seeds import RejectedSeed, Seed, read_address, read_rows, read_text, read_time
 from clustering.trace.policies import Policy
 from clustering.trace.stops import HUB_RECIPIENTS
 
-TRACE, PATHS = "trace", "paths"
+TRACE, PATHS, SCHEME = "trace", "paths", "scheme"
 
 
 class StopsBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,6 +35,20 @@ class TraceBody(msgspec.Struct, forbid_unknown_fields=True):
     direction: str = Direction.FORWARD.value
     max_hops: int = 0
     min_value: str | int = 0
+    until: str | None = None
+    dataset: str | None = None
+    stops: StopsBody = msgspec.field(default_factory=StopsBody)
+    range: bool = True
+
+
+class SchemeBody(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /v1/schemes."""
+
+    wallets: list[dict[str, str | int | None]] | None = None
+    file: str | None = None
+    finding: str | None = None
+    remaining: dict[str, str] = {}
+    policy: str = Policy.FIFO.value
     until: str | None = None
     dataset: str | None = None
     stops: StopsBody = msgspec.field(default_factory=StopsBody)
@@ -79,27 +93,75 @@ class TraceJob:
 def read_trace(raw: bytes) -> TraceJob:
     """The question of a body; InvalidParameter, LimitExceeded or MalformedData say what is wrong with it."""
     body = _decoded(raw, TraceBody)
-    if (body.seeds is None) == (body.file is None):
-        raise InvalidParameter("seeds", "give seeds, a list of rows, or file, a CSV text")
-    if body.file is not None:
-        seeds, rejected = read_text(body.file, "file")
-    else:
-        rows = [{name: "" if said is None else str(said) for name, said in row.items()} for row in body.seeds or []]
-        seeds, rejected = read_rows(enumerate(rows, 1))
-    if not seeds:
-        why = f"row {rejected[0].row}: {rejected[0].reason}" if rejected else "there is none"
-        raise InvalidParameter("seeds", f"no seed can be traced: {why}")
-    for name, value in (("max_hops", body.max_hops), ("hub_recipients", body.stops.hub_recipients - 1)):
-        if value < 0:
-            raise InvalidParameter(name, "it is too small")
+    seeds, rejected = _rows("seeds", body.seeds, body.file)
+    if body.max_hops < 0:
+        raise InvalidParameter("max_hops", "it is too small")
     if body.direction not in list(Direction):
         raise InvalidParameter("direction", f"it is one of {', '.join(Direction)}")
     request = TraceRequest(
         read_policy(body.policy), Direction(body.direction), body.max_hops, _units(body.min_value), _until(body.until),
-        body.dataset,
-        Stops.of(body.stops.through, body.stops.hub_recipients, conversions=body.stops.conversions), body.range,
+        body.dataset, _stops(body.stops), body.range,
     )  # fmt: skip
     return TraceJob(request, seeds, rejected)
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeJob:
+    """Wallets, or the finding whose they are, and what is left to give back."""
+
+    asked: TraceJob
+    finding: str | None
+    remaining: dict[str, int]
+
+    def stored(self) -> dict[str, Any]:
+        left = {name: str(value) for name, value in self.remaining.items()}
+        return {**self.asked.stored(), "finding": self.finding, "remaining": left}
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> SchemeJob:
+        left = {name: int(value) for name, value in stored["remaining"].items()}
+        return cls(TraceJob.read(stored), stored["finding"], left)
+
+
+def read_scheme(raw: bytes) -> SchemeJob:
+    """The same of a scheme."""
+    body = _decoded(raw, SchemeBody)
+    wallets: list[Seed] = []
+    rejected: list[RejectedSeed] = []
+    if body.finding is None:
+        wallets, rejected = _rows("wallets", body.wallets, body.file)
+    elif body.wallets is not None or body.file is not None:
+        raise InvalidParameter("finding", "a finding stands in the place of wallets")
+    elif not body.finding.isalnum():
+        raise InvalidParameter("finding", "it is the ID of a finding")
+    request = TraceRequest(
+        read_policy(body.policy), until=_until(body.until), dataset=body.dataset, stops=_stops(body.stops),
+        compare=body.range,
+    )  # fmt: skip
+    return SchemeJob(TraceJob(request, wallets, rejected), body.finding, read_remaining(body.remaining))
+
+
+def _rows(
+    name: str, rows: list[dict[str, str | int | None]] | None, text: str | None
+) -> tuple[list[Seed], list[RejectedSeed]]:
+    """The rows that a body gives as a list or as a CSV text; InvalidParameter where none can be used."""
+    if (rows is None) == (text is None):
+        raise InvalidParameter(name, f"give {name}, a list of rows, or file, a CSV text")
+    if text is not None:
+        seeds, rejected = read_text(text, "file")
+    else:
+        said = [{key: "" if value is None else str(value) for key, value in row.items()} for row in rows or []]
+        seeds, rejected = read_rows(enumerate(said, 1))
+    if not seeds:
+        why = f"row {rejected[0].row}: {rejected[0].reason}" if rejected else "there is none"
+        raise InvalidParameter(name, f"none can be traced: {why}")
+    return seeds, rejected
+
+
+def _stops(body: StopsBody) -> Stops:
+    if body.hub_recipients < 1:
+        raise InvalidParameter("hub_recipients", "it is too small")
+    return Stops.of(body.through, body.hub_recipients, conversions=body.conversions)
 
 
 def read_paths(raw: bytes) -> dict[str, Any]:

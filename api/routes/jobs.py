@@ -20,7 +20,7 @@ from api.answers.jobs import STATES, job_body, result_files
 from api.answers.pages import Place
 from api.answers.view import InvalidParameter
 from api.jobs.kinds import KINDS
-from api.jobs.request import PATHS, TRACE, read_paths, read_trace
+from api.jobs.request import PATHS, SCHEME, TRACE, read_paths, read_scheme, read_trace
 from api.jobs.results import file_of
 from api.routes.service import (
     DEFAULT_LIMIT,
@@ -90,6 +90,22 @@ _TRACE_SCHEMA = _body_schema(
     [],
     {"seeds": [{"chain": "btc", "address": "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"}], "policy": "fifo"},
 )
+_TRACED = _TRACE_SCHEMA["requestBody"]["content"]["application/json"]["schema"]["properties"]
+_SCHEME_SCHEMA = _body_schema(
+    {
+        "wallets": {**_TRACED["seeds"], "description": "Rows of chain and address; asset"},
+        "file": _TRACED["file"],
+        "finding": {**_TEXT, "description": "A token sale's ID, in the place of wallets"},
+        "remaining": {
+            "type": "object",
+            "description": "Asset -> what is left to give back, in base units",
+            "additionalProperties": {"type": "string"},
+        },
+        **{name: _TRACED[name] for name in ("policy", "until", "dataset", "stops", "range")},
+    },
+    [],
+    {"finding": "237b15b2f76eaa83", "policy": "fifo"},
+)
 _PATHS_SCHEMA = _body_schema(
     {
         "a": {"type": "string"},
@@ -117,6 +133,21 @@ async def post_trace(request: Request, service: ServiceOf, key: Key = None) -> R
     """A job whose results are the files of `headwater trace run`, byte for byte."""
     raw = await bounded_body(request, MAX_BODY)
     return await _post(service, TRACE, raw, key, await threaded(lambda: read_trace(raw).stored()))
+
+
+@router.post(
+    "/schemes",
+    operation_id="post_scheme",
+    summary="A scheme's deposit wallets together: who paid in, who was paid, where the money went",
+    status_code=202,
+    response_model=JobBody,
+    responses={**_POSTED, **problems(413, 422, 503)},
+    openapi_extra=_SCHEME_SCHEMA,
+)
+async def post_scheme(request: Request, service: ServiceOf, key: Key = None) -> Response:
+    """A job whose results are the files of `headwater trace scheme`, byte for byte."""
+    raw = await bounded_body(request, MAX_BODY)
+    return await _post(service, SCHEME, raw, key, await threaded(lambda: read_scheme(raw).stored()))
 
 
 @router.post(

@@ -19,7 +19,7 @@ from api.tracing.request import Stops
 from api.tracing.seeds import Seed
 from chain.bitcoin import address as codec
 from chain.errors import AddressError
-from chain.model import UNKNOWN, Bool, hash_bytes
+from chain.model import I64, UNKNOWN, Bool, hash_bytes
 from chain.store.postgres import Connection
 from clustering.bitcoin import coinjoin
 from clustering.bitcoin.coinjoin import CLASSES, Kind
@@ -148,6 +148,14 @@ class BitcoinGround(Ground):
 
     def key(self, address: int) -> bytes:
         return self.view.columns.address_key(address)
+
+    def parties(self) -> I64:
+        found = np.arange(self.addresses, dtype=np.int64)
+        if self.view.clustering is not None:
+            clusters = np.asarray(self.view.clustering.labels).astype(np.int64)
+            known = self._labelled.ends[: len(clusters)] == 0  # a service's addresses are many people's
+            found[: len(clusters)][known] = clusters[known]
+        return found
 
     def members(self, address: int) -> list[int]:
         clustering = self.view.clustering

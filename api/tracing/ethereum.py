@@ -19,7 +19,7 @@ from api.tracing.request import Stops
 from api.tracing.seeds import Seed
 from chain.ethereum import address as codec
 from chain.ethereum.model import Movement, Standard
-from chain.model import U8
+from chain.model import U8, Bool
 from chain.store.ethereum import EthereumDataset, EthereumStore
 from chain.store.postgres import Connection, queries
 from clustering.ethereum.faithful import TOLD, Fault
@@ -169,6 +169,11 @@ class EthereumGround(Ground):
 
     def label(self, address: int) -> str:
         return self._labelled.name(address)
+
+    def gas(self) -> Bool:
+        kind = self._ledger.move_kind[self._row]
+        paid: Bool = (kind == Movement.FEE_BURNED) | (kind == Movement.FEE_PAID)
+        return paid
 
     def speaker(self, address: int) -> int:
         return int(self._labelled.speaker[address])

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from api.tracing.request import Direction
 from api.tracing.seeds import Seed
 from chain.model import I64, U8, Bool
@@ -100,6 +102,14 @@ class Ground(ABC):
     @abstractmethod
     def key(self, address: int) -> bytes:
         """The address as the store keeps it."""
+
+    def parties(self) -> I64:
+        """[A] whose each address is: of a cluster its first address, else itself."""
+        return np.arange(self.addresses, dtype=np.int64)
+
+    def gas(self) -> Bool:
+        """[M] the movements of the base that pay for a transaction; none where a fee is part of a movement."""
+        return np.zeros(self.base.size, np.bool_)
 
     def members(self, address: int) -> list[int]:
         """The addresses of its cluster; itself alone where there are no clusters."""

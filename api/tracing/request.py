@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from api.answers.view import InvalidParameter
+from chain.errors import AddressError
+from chain.ethereum import address as ethereum
 from clustering.trace.policies import POLICIES, Policy
 from clustering.trace.run import Bounds
 from clustering.trace.stops import HUB_RECIPIENTS
@@ -95,3 +97,18 @@ def read_policy(text: str) -> Policy:
     if text not in FOLLOWED:
         raise InvalidParameter("policy", f"it is one of {', '.join(FOLLOWED)}")
     return Policy(text)
+
+
+def read_remaining(said: Mapping[str, str]) -> dict[str, int]:
+    """What is left of assets, in base units, by their names in one spelling; InvalidParameter `remaining`."""
+    found = {}
+    for name, value in said.items():
+        if not (value.isascii() and value.isdecimal()) or len(value) > len(str(1 << 256)):
+            raise InvalidParameter("remaining", "it is ASSET=V, V a whole number of base units")
+        native = name.upper()
+        try:
+            asset = native if native in ("BTC", "ETH") else ethereum.encode(ethereum.decode(name))
+        except AddressError as error:
+            raise InvalidParameter("remaining", f"the asset is BTC, ETH or a token's contract: {error}") from error
+        found[asset] = int(value)
+    return found

@@ -17,7 +17,7 @@ import importlib.metadata
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,12 @@ SEED_COLUMNS = (
 REJECTED_COLUMNS = ("line", "row", "reason")
 
 
-def write_results(result: TraceResult, out: Path) -> dict[str, Any]:
+def write_results(
+    result: TraceResult, out: Path, added: Callable[[Path], None] | None = None, inputs: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Write every file into the new folder `out`, which gets its name when all is there; the summary.
+
+    `added` writes further files into the folder, which follow from `inputs` too.
 
     StoreError where something is there already, StoreUnavailable where it cannot be written.
     """
@@ -61,7 +65,7 @@ def write_results(result: TraceResult, out: Path) -> dict[str, Any]:
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        summary = _write(result, part)
+        summary = _write(result, part, added, {**inputs_of(result), **(inputs or {})})
         if out.exists():
             out.rmdir()
         part.rename(out)
@@ -72,21 +76,29 @@ def write_results(result: TraceResult, out: Path) -> dict[str, Any]:
     return summary
 
 
-def _write(result: TraceResult, folder: Path) -> dict[str, Any]:
-    run_id = hashlib.sha256(_json(inputs_of(result))).hexdigest()
+def _write(
+    result: TraceResult, folder: Path, added: Callable[[Path], None] | None, inputs: Mapping[str, Any]
+) -> dict[str, Any]:
+    run_id = hashlib.sha256(_json(inputs)).hexdigest()
     summary = {"run": run_id, **summary_of(result)}
     ends = [(trace, end_rows(trace, result.request.direction)) for trace in result.datasets]
     (folder / "summary.json").write_bytes(_json(summary))
-    _table(folder / "ends.csv", END_COLUMNS, (row for trace, rows in ends for row in _end_cells(result, trace, rows)))
+    write_table(
+        folder / "ends.csv", END_COLUMNS, (row for trace, rows in ends for row in _end_cells(result, trace, rows))
+    )
     edges = (row for trace in result.datasets for row in edge_rows(result, trace))
-    _table(folder / "edges.csv", EDGE_COLUMNS, edges)
-    _table(folder / "seeds.csv", SEED_COLUMNS, (row for trace in result.datasets for row in _seed_cells(result, trace)))
+    write_table(folder / "edges.csv", EDGE_COLUMNS, edges)
+    write_table(
+        folder / "seeds.csv", SEED_COLUMNS, (row for trace in result.datasets for row in _seed_cells(result, trace))
+    )
     for trace in result.datasets:
         _pictures(result, trace, folder)
     rejected = [[str(each.row) if each.row else "", each.text, each.reason] for each in result.rejected]
-    _table(folder / "seeds_rejected.csv", REJECTED_COLUMNS, rejected)
+    write_table(folder / "seeds_rejected.csv", REJECTED_COLUMNS, rejected)
+    if added is not None:
+        added(folder)
     files = {path.name: _digest(path) for path in sorted(folder.iterdir())}
-    (folder / "manifest.json").write_bytes(_json({"run": run_id, **inputs_of(result), "files": files}))
+    (folder / "manifest.json").write_bytes(_json({"run": run_id, **inputs, "files": files}))
     return summary
 
 
@@ -121,7 +133,8 @@ def _digest(path: Path) -> dict[str, Any]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A CSV file, its cells safe for a spreadsheet."""
     with open(path, "w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(columns)
