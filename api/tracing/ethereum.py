@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from api.answers.ethereum import ETHER, coverage_of, ethereum_state, open_datase
 from api.detections import read_ledger
 from api.labels.ethereum import LABEL_NETWORK, ethereum_labels
 from api.relations import is_whole, token_faults
+from api.tracing.findings import findings_of
 from api.tracing.ground import Board, Ground, Place, Unusable
 from api.tracing.labelled import labelled
 from api.tracing.request import Stops
@@ -20,8 +20,8 @@ from api.tracing.seeds import Seed
 from chain.ethereum import address as codec
 from chain.ethereum.model import Movement, Standard
 from chain.model import U8, Bool
-from chain.store.ethereum import EthereumDataset, EthereumStore
-from chain.store.postgres import Connection, queries
+from chain.store.ethereum import EthereumStore
+from chain.store.postgres import Connection
 from clustering.ethereum.faithful import TOLD, Fault
 from clustering.ethereum.ledger import EthereumLedger
 from clustering.labels import LabelColumn
@@ -37,24 +37,14 @@ async def ethereum_grounds(connection: Connection, stops: Stops, dataset: str | 
         labels = await ethereum_labels(connection, each, keys, ledger.tx_time)
         wrong = await asyncio.to_thread(token_faults, ledger, keys, await is_whole(EthereumStore(connection), each))
         state = await ethereum_state(connection, each)
-        collectors = await _collectors(connection, each)
+        findings = await findings_of(connection, each.name)
         about = {"as_of": state["tip"], "coverage": await coverage_of(EthereumStore(connection), each)}
         grounds.append(
             await asyncio.to_thread(
-                EthereumGround, each.name, ledger, hashes, keys, labels, about, stops, collectors, wrong
+                EthereumGround, each.name, ledger, hashes, keys, labels, about, stops, findings, wrong
             )
         )
     return grounds
-
-
-async def _collectors(connection: Connection, dataset: EthereumDataset) -> list[bytes]:
-    """Contracts and collectors of findings: they are no hubs (EVIDENCE 11), and no markets."""
-    found: set[str] = set()
-    for row in await connection.fetch(queries("ethereum")["findings"], "eth", dataset.name, None):
-        body = json.loads(row["body"])
-        found |= {body[name] for name in ("contract", "collector") if body.get(name)}
-        found |= {flow["address"] for flow in body.get("collected", [])}
-    return [codec.decode(address) for address in sorted(found)]
 
 
 class EthereumGround(Ground):
@@ -64,14 +54,20 @@ class EthereumGround(Ground):
 
     def __init__(
         self, name: str, ledger: EthereumLedger, hashes: U8, keys: U8, labels: LabelColumn | None,
-        about: Mapping[str, Any], stops: Stops, collectors: list[bytes], wrong: Mapping[bytes, int],
+        about: Mapping[str, Any], stops: Stops, findings: Mapping[str, list[str]], wrong: Mapping[bytes, int],
     ) -> None:  # fmt: skip
-        """`wrong`: tokens that are not true to their logs, by contract (`Fault`); nothing of them is traced."""
+        """`findings`: addresses by ID.
+
+        `wrong`: tokens that are not true to their logs, by contract (`Fault`); nothing of them is traced.
+        """
         self.dataset, self.labels = name, labels
         self._ledger, self._hashes, self._keys = ledger, hashes, keys
         self._ids = {key.tobytes(): place for place, key in enumerate(keys)}
         self._wrong = self._untraced(wrong)
-        spared = np.array([address for address in map(self._address_of, collectors) if address >= 0], np.int64)
+        self._findings = findings
+        named = sorted({codec.decode(address) for each in findings.values() for address in each})
+        # contracts and collectors of findings are no hubs (EVIDENCE 11), and no markets
+        spared = np.array([address for address in map(self._address_of, named) if address >= 0], np.int64)
         left_out = np.array(sorted(self._wrong), np.int64)
         found = account_movements(ledger, left_out, spared=spared, convert=stops.conversions)
         self.base, self._holdings, self._row = found.movements, found.holdings, found.row
@@ -115,6 +111,12 @@ class EthereumGround(Ground):
         if address < 0:
             raise Unusable("not observed")
         return Place(number, address, (), start, end, asset)
+
+    def finding(self, name: str) -> list[str]:
+        found = [each for each in self._findings if each.startswith(name)]
+        if len(found) != 1:
+            raise Unusable(f"{len(found) or 'no'} findings here begin with {name}")
+        return self._findings[found[0]]
 
     def _asset(self, seed: Seed) -> int:
         """The id of the seed's asset, -1 for every one."""

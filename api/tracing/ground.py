@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,31 @@ class Ground(ABC):
     @abstractmethod
     def find(self, number: int, seed: Seed) -> Place:
         """A seed here; Unusable says why it is none."""
+
+    def places(self, number: int, seed: Seed) -> list[Place]:
+        """The places of a seed: one of each address of a cluster or a finding, else its own. Unusable as of `find`."""
+        if seed.finding:
+            found = [replace(seed, address=each, finding="") for each in self.finding(seed.finding)]
+            known = [self.find(number, each) for each in found if self.is_observed(each)]
+            if not known:
+                raise Unusable("not observed")
+            return known
+        if not seed.cluster:
+            return [self.find(number, seed)]
+        place = self.find(number, replace(seed, address=seed.cluster, cluster=""))
+        return [replace(place, address=member) for member in self.members(place.address)]
+
+    def is_observed(self, seed: Seed) -> bool:
+        """Whether `find` finds it."""
+        try:
+            self.find(0, seed)
+        except Unusable:
+            return False
+        return True
+
+    def finding(self, name: str) -> list[str]:
+        """The addresses of a finding by its ID or its first digits; Unusable where there is none, or several."""
+        raise Unusable(f"there is no finding {name} here")
 
     @abstractmethod
     def address(self, address: int) -> str: ...

@@ -108,7 +108,7 @@ def _places(ground: Ground, seeds: Sequence[Seed], reasons: dict[int, list[str]]
         if seed.chain != ground.chain:
             continue
         try:
-            places.append(ground.find(number, seed))
+            places += ground.places(number, seed)
         except Unusable as reason:
             reasons[number].append(f"{ground.dataset}: {reason}")
     return places

@@ -49,7 +49,7 @@ def _usable(wallets: Sequence[Seed], grounds: Sequence[Ground]) -> tuple[list[Se
     for wallet in wallets:
         reason = ""
         if not wallet.address:
-            reason = "a wallet is an address"
+            reason = "a wallet is an address; a finding is given by --finding"
         elif wallet.from_time >= 0 or wallet.to_time >= 0:
             reason = "a scheme's wallet is one at all times; leave its times out"
         elif any(_is_service(ground, wallet) for ground in grounds if ground.chain == wallet.chain):

@@ -25,7 +25,13 @@ MAX_SEED_BYTES = 64 << 20
 """Bytes of a file of seeds."""
 
 CHAINS = ("btc", "eth")
-COLUMNS = ("chain", "address", "txid", "index", "from_time", "to_time", "asset")
+COLUMNS = ("chain", "address", "txid", "index", "from_time", "to_time", "asset", "cluster", "finding")
+WHAT = ("address", "txid", "cluster", "finding")
+"""Columns of which a row fills in one."""
+
+SHORTEST_FINDING = 8
+"""Digits of a finding's ID that are enough, where they are its alone."""
+
 NATIVE = {"btc": "BTC", "eth": "ETH"}
 _HASH_DIGITS = 64
 _MAX_INDEX = (1 << 32) - 1
@@ -47,11 +53,17 @@ class Seed:
     to_time: int
     asset: str
     """`BTC`, `ETH` or a contract; empty for every asset"""
+    cluster: str = ""
+    """An address whose whole cluster is meant, as one seed"""
+    finding: str = ""
+    """The ID of a token sale whose contract and collectors are meant, as one seed, or its first digits"""
 
     @property
     def name(self) -> str:
         """As results name it."""
         place = self.address or f"{self.txid}:{self.index if self.index >= 0 else '*'}"
+        if self.cluster or self.finding:
+            place = f"cluster:{self.cluster}" if self.cluster else f"finding:{self.finding}"
         window = "" if self.from_time < 0 and self.to_time < 0 else f"@{_time(self.from_time)}..{_time(self.to_time)}"
         return f"{self.chain}:{place}{window}" + (f"#{self.asset}" if self.asset else "")
 
@@ -86,9 +98,9 @@ def read_text(text: str, name: str) -> tuple[list[Seed], list[RejectedSeed]]:
         raise MalformedData(f"{name}: it is empty")
     names = [column.strip().lower() for column in rows[0]]
     unknown = [column for column in names if column not in COLUMNS]
-    if unknown or "chain" not in names or not {"address", "txid"} & set(names):
+    if unknown or "chain" not in names or not set(WHAT) & set(names):
         raise MalformedData(
-            f"{name}: line 1 names columns of {', '.join(COLUMNS)}; chain and address or txid are needed"
+            f"{name}: line 1 names columns of {', '.join(COLUMNS)}; chain and one of {', '.join(WHAT)} are needed"
         )
     return read_rows((number, dict(zip(names, row, strict=False))) for number, row in enumerate(rows[1:], 2) if row)
 
@@ -100,7 +112,7 @@ def read_rows(rows: Iterable[tuple[int, dict[str, str]]]) -> tuple[list[Seed], l
     for count, (number, row) in enumerate(rows, 1):
         if count > MAX_SEEDS:
             raise LimitExceeded(f"seeds: a trace takes at most {MAX_SEEDS} rows")
-        text = ",".join(str(row.get(name) or "") for name in COLUMNS)
+        text = ",".join(str(row.get(name) or "") for name in COLUMNS).removesuffix(",,")
         try:
             seed = _read(row)
         except (ValueError, AddressError) as error:
@@ -119,15 +131,34 @@ def _read(row: dict[str, str]) -> Seed:
     chain = said["chain"].lower()
     if chain not in CHAINS:
         raise ValueError(f"there is no such chain here; {', '.join(CHAINS)} are")
-    if bool(said["address"]) == bool(said["txid"]):
-        raise ValueError("give an address or a txid")
+    if sum(bool(said[name]) for name in WHAT) != 1:
+        raise ValueError(f"give one of {', '.join(WHAT)}")
     if said["index"] and not said["txid"]:
         raise ValueError("an index goes with a txid")
     start, end = read_time(said["from_time"]), read_time(said["to_time"])
     if 0 <= end < start:
         raise ValueError("it ends before it starts")
     address = read_address(chain, said["address"]) if said["address"] else ""
-    return Seed(chain, address, _txid(said["txid"]), _index(said["index"]), start, end, _asset(chain, said["asset"]))
+    asset = _asset(chain, said["asset"])
+    return Seed(
+        chain, address, _txid(said["txid"]), _index(said["index"]), start, end, asset,
+        _cluster(chain, said["cluster"]), _finding(chain, said["finding"]),
+    )  # fmt: skip
+
+
+def _cluster(chain: str, text: str) -> str:
+    """The address of `dataset/level/address@run`, or of an address alone."""
+    if text and chain != "btc":
+        raise ValueError("only btc has clusters that hold")
+    return read_address(chain, text.rpartition("/")[2].partition("@")[0]) if text else ""
+
+
+def _finding(chain: str, text: str) -> str:
+    if text and chain != "eth":
+        raise ValueError("findings are of eth")
+    if text and (len(text) < SHORTEST_FINDING or set(text.lower()) - set("0123456789abcdef")):
+        raise ValueError(f"a finding's ID has hex digits, of which {SHORTEST_FINDING} or more are enough")
+    return text.lower()
 
 
 def read_address(chain: str, text: str) -> str:

@@ -141,6 +141,12 @@ def test_bancor_s_participants_paid_every_wei(
     )  # fmt: skip
     assert code == 0, summary
     balanced(out)
+    seeds = tmp_path / "seeds.csv"
+    seeds.write_text(f"chain,finding,asset\neth,{sale['finding'][:10]},ETH\n")
+    words = ["trace", "run", str(seeds), "--out", str(tmp_path / "one"), "--dataset", "scheme-bancor", "--no-range"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    (seed,) = rows_of(tmp_path / "one" / "seeds.csv")
+    assert (seed["seeded"], seed["live"]) == (str(BANCOR_ETHER), str(BANCOR_ETHER))
     (told,) = summary["scheme"]["datasets"]
     ether = next(each for each in told["assets"] if each["asset"] == "ETH")
     assert (ether["participants"], ether["paid_in"]) == (10_884, str(BANCOR_ETHER))

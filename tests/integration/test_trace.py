@@ -71,6 +71,12 @@ def _sale_keys(sample: Sample) -> list[str]:
     return [codec.encode(key, REGTEST) for key in sample.wallet("sale").keys]
 
 
+def test_a_cluster_is_one_seed(sample: Sample, trace: Trace) -> None:
+    _, out = trace("chain,cluster", [f"btc,traced/L0/{_sale_keys(sample)[0]}"], "--dataset", "traced", "--no-range")
+    (row,) = _rows(out / "seeds.csv")
+    assert (row["seed"], row["seeded"]) == (f"btc:cluster:{_sale_keys(sample)[0]}", "12600000000")
+
+
 def test_the_samples_sale_adds_up_and_comes_out_the_same_in_any_order(sample: Sample, trace: Trace) -> None:
     rows = [f"btc,{address}" for address in _sale_keys(sample)]
     code, out = trace("chain,address", rows, "--dataset", "traced")

@@ -42,9 +42,15 @@ def test_one_spelling_and_one_order(tmp_path: Path) -> None:
         ({"chain": "btc", "address": E}, "not"),
         ({"chain": "eth", "address": A}, "0x"),
         ({"chain": "eth", "address": E.replace("B8c", "b8c")}, "checksum"),
-        ({"chain": "btc"}, "an address or a txid"),
-        ({"chain": "btc", "address": A, "txid": TXID}, "an address or a txid"),
+        ({"chain": "btc"}, "give one of address, txid, cluster, finding"),
+        ({"chain": "btc", "address": A, "txid": TXID}, "give one of address, txid, cluster, finding"),
         ({"chain": "btc", "address": A, "index": "0"}, "goes with a txid"),
+        ({"chain": "btc", "address": A, "cluster": A}, "give one of"),
+        ({"chain": "eth", "cluster": E}, "only btc has clusters"),
+        ({"chain": "btc", "finding": "0123456789ab"}, "findings are of eth"),
+        ({"chain": "eth", "finding": "0123"}, "8 or more"),
+        ({"chain": "eth", "finding": "sale number one"}, "hex digits"),
+        ({"chain": "btc", "cluster": "btc/L0/nonsense@1"}, "base58"),
         ({"chain": "btc", "txid": "4a5e"}, "64 hex digits"),
         ({"chain": "btc", "txid": TXID, "index": "-1"}, "whole number"),
         ({"chain": "btc", "txid": TXID, "index": str(2**32)}, "whole number"),
@@ -85,3 +91,11 @@ def test_times() -> None:
     assert read_time("1497272344") == read_time("2017-06-12T12:59:04Z") == read_time("2017-06-12T14:59:04+02:00")
     assert read_time("2017-06-12") == 1497225600
     assert read_time("") == -1
+
+
+def test_a_cluster_is_named_by_its_handle_or_an_address_of_it() -> None:
+    seeds, rejected = read_rows(
+        enumerate([{"chain": "btc", "cluster": f"btc/L0/{A}@7"}, {"chain": "btc", "cluster": A}], 2)
+    )
+    assert [seed.name for seed in seeds] == [f"btc:cluster:{A}"]
+    assert [row.reason for row in rejected] == ["the same seed as in line 2"]
