@@ -16,6 +16,11 @@ from api import clusterings
 from api.answers.text import bitcoin
 from api.demo_ethereum import FOLDERS, generated, real_sales
 from api.instance import Instance, session
+from api.tracing.opening import open_chain
+from api.tracing.request import TraceRequest
+from api.tracing.run import run_trace
+from api.tracing.seeds import read_text
+from api.tracing.summary import equation
 from chain.bitcoin import address as codec
 from chain.bitcoin.etl import EtlFiles
 from chain.bitcoin.files import BlkFolder, BlockFiles
@@ -110,6 +115,27 @@ async def _sample(instance: Instance, connection: Connection, sample: Sample, sa
     view = await _cluster(instance, connection, SAMPLE, say)
     _say_sale(view, sample, say)
     _say_coinjoin(view, sample, say)
+    await _say_trace(instance, connection, sample, say)
+
+
+async def _say_trace(instance: Instance, connection: Connection, sample: Sample, say: Say) -> None:
+    """Where the money of the sale's deposit wallets went, against where it did."""
+    request = TraceRequest(dataset=SAMPLE)
+    wallets = [f"btc,{codec.encode(key, REGTEST)}" for key in sample.wallet("sale").keys[:12]]
+    seeds, rejected = read_text("\n".join(["chain,address", *wallets]), "the sale's deposit wallets")
+    grounds = await open_chain(connection, instance.url, instance.home, request, "btc")
+    (trace,) = run_trace(request, seeds, rejected, grounds).datasets
+    (balance,), board, found = trace.main.union, trace.main.board, trace.main.found
+    owner = [trace.ground.address(int(each)) for each in board.owner[found.live_holding]]
+    lies = dict.fromkeys(("exchange", "collector", "sale"), 0)
+    for name in lies:
+        keys = {codec.encode(key, REGTEST) for key in sample.wallet(name).keys}
+        lies[name] = sum(int(value) for at, value in zip(owner, found.live_amount, strict=True) if at in keys)
+    true = sum(coin.value for coin in sample.wallet("exchange").coins)
+    say(f"   traced      {len(seeds)} deposit wallets by first in, first out: {equation(balance)} (satoshi)")
+    say(f"               to the exchange {bitcoin(lies['exchange'])} BTC, of {bitcoin(true)} BTC that it was paid")
+    at_collector, kept = bitcoin(lies["collector"]), bitcoin(lies["sale"])
+    say(f"               {at_collector} BTC lie at the collector, {kept} BTC with the sale")
 
 
 def _write_blocks(folder: Path, sample: Sample) -> Path:

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from api import detections, relations
+from api.answers.ethereum import ETHER
 from api.answers.findings import sales_body
 from api.cli.detect import collection_lines, sale_lines
+from api.cli.ethereum import amount_text
 from api.instance import Instance
 from api.measure.ethereum_chains import LaidEthereum
 from api.measure.sales import Measured, compare
+from api.measure.tracing import ALL, CATEGORIES, ethereum_cases, traced_ends
 from api.simulate_ethereum import block_files, open_ethereum_truth, simulate_ethereum
 from chain.ethereum.etl import EtlFolder
 from chain.ethereum.files import EthereumFiles
@@ -19,9 +22,11 @@ from chain.ethereum.load import load_extract
 from chain.ethereum.movements import MAIN_CHAIN
 from chain.store.ethereum import EthereumStore
 from chain.store.postgres import Connection
+from clustering.ethereum.ledger import ETHER as ETHER_ID
 from clustering.simulate.ethereum.generator import VERSION
 from clustering.simulate.ethereum.signing import CHAIN_ID
 from clustering.simulate.ethereum.truth import Truth
+from clustering.trace.policies import Policy
 
 GENERATED = f"demo-ethereum-{VERSION}"
 """Extract of the generated chain; another version of the generator makes another chain."""
@@ -70,8 +75,8 @@ async def _compared(connection: Connection, truth: Truth, say: Callable[[str], N
     """What was found against what happened: sales, purchases, and what became of the victims."""
     dataset = await EthereumStore(connection).dataset(GENERATED)
     ledger, hashes, keys, said = await detections.token_sales(connection, dataset)
-    measured = Measured()
-    compare(truth, LaidEthereum(ledger, hashes, keys), said, measured)
+    measured, laid = Measured(), LaidEthereum(ledger, hashes, keys)
+    compare(truth, laid, said, measured)
     for form, counts in measured.sales.items():
         what, right = ("payments", "payments found") if form == "presale" else ("purchases", "purchases right")
         if counts["found"]:
@@ -82,6 +87,7 @@ async def _compared(connection: Connection, truth: Truth, say: Callable[[str], N
         say(f"   truth       {form}: {of}")
     wrong = measured.findings["false sales"] + measured.findings["false presales"]
     say(f"   truth       {wrong} findings of {len(truth.no_sales)} forms that are no sale")
+    _say_proceeds(truth, laid, say)
     run = await relations.update(connection, dataset)
     victims = {row for harm in truth.harms for row in harm.victims}
     sharing = max(truth.harms, key=lambda harm: harm.form == "shared deposit address").victims
@@ -89,6 +95,23 @@ async def _compared(connection: Connection, truth: Truth, say: Callable[[str], N
     offenders = {harm.offender for harm in truth.harms}
     say(f"   victims     {len(victims)} of {len(offenders)} offenders, {len(sharing)} paid one deposit address:")
     say(f"               {joined or 'none'} joined with anybody, {named} named as a party by a finding")
+
+
+def _say_proceeds(truth: Truth, laid: LaidEthereum, say: Callable[[str], None]) -> None:
+    """Where the collected proceeds of the sales went, by first in, first out, against where they did."""
+    totals: dict[str, list[int]] = {}
+    for case in ethereum_cases(truth, laid):
+        ended, came = traced_ends(case, ALL, Policy.FIFO)
+        for place, category in enumerate(CATEGORIES, 1):
+            true = [end for end in case.ends if end.category == category and end.asset == ETHER_ID]
+            sums = totals.setdefault(category, [0, 0, 0])
+            sums[0] += sum(end.value for end in true)
+            sums[1] += sum(min(end.value, came.get((end.tx, end.address, end.asset), 0)) for end in true)
+            sums[2] += ended.get(place, 0) if true else 0
+    for category, (went, right, found) in totals.items():
+        if went:
+            of = f"{amount_text(ETHER, str(right))} of {amount_text(ETHER, str(went))} that went there"
+            say(f"   proceeds    to {category}: found {of}, {amount_text(ETHER, str(found))} traced there in all")
 
 
 async def real_sales(connection: Connection, folder: Path, say: Callable[[str], None]) -> None:

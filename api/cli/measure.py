@@ -15,6 +15,9 @@ from api.measure.relations import measure_relations
 from api.measure.sales import SEEDS, measure_sales
 from api.measure.sales import TRANSACTIONS as TRANSACTIONS_OF_ETHEREUM
 from api.measure.simulated import SEED, TRANSACTIONS
+from api.measure.tracing import SEEDS as TRACING_SEEDS
+from api.measure.tracing import TRANSACTIONS as TRANSACTIONS_OF_TRACING
+from api.measure.tracing import measure_tracing, tracing_table
 from clustering.levels import Origin
 from clustering.simulate.ethereum.generator import LEAST_TRANSACTIONS as LEAST_OF_ETHEREUM
 from clustering.simulate.generator import LEAST_TRANSACTIONS
@@ -81,3 +84,21 @@ def relations(
 ) -> None:
     """What is said of generated Ethereum addresses, and whom published rules would join: simulated, no field rate."""
     print_object(measure_relations(seed or SEEDS, transactions), form)
+
+
+@app.command("tracing")
+def tracing(
+    seed: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, help="Of a generated chain; several are summed")
+    ] = None,
+    transactions: Annotated[
+        int, typer.Option("--transactions", min=LEAST_OF_ETHEREUM, help="Of each generated chain")
+    ] = TRANSACTIONS_OF_TRACING,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Where the proceeds of generated sales are traced to, against where they went: simulated, no field rate."""
+    body = measure_tracing(seed or TRACING_SEEDS, transactions)
+    if form is Format.TABLE:
+        print_lines(tracing_table(body))
+    else:
+        print_object(body, form)

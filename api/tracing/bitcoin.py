@@ -53,9 +53,9 @@ class BitcoinGround(Ground):
         self.dataset, self.network = view.name, view.network.name
         ledger = Ledger.of(view.columns)
         self.base = output_movements(ledger)
-        mixes = _mixes(ledger, view.columns.tx_count)
+        mixing = mixes(ledger, view.columns.tx_count)
         if stops.coinjoins:
-            self.base.stop[mixes & (self.base.stop == 0)] = End.COINJOIN
+            self.base.stop[mixing & (self.base.stop == 0)] = End.COINJOIN
         self.times = view.columns.block_time[view.columns.tx_block]
         self.addresses = view.columns.address_count
         self._owner = view.columns.output_address.astype(np.int64)
@@ -171,7 +171,7 @@ class BitcoinGround(Ground):
         return f"{self.dataset}/{basis.level}/{self.address(int(clustering.labels[address]))}@{basis.run_id}"
 
 
-def _mixes(ledger: Ledger, tx_count: int) -> Bool:
+def mixes(ledger: Ledger, tx_count: int) -> Bool:
     """Which transactions have a coinjoin's form: several parties spend together."""
-    mixes: Bool = _MIXES[coinjoin.classify(ledger, 0, tx_count)]
-    return mixes
+    found: Bool = _MIXES[coinjoin.classify(ledger, 0, tx_count)]
+    return found
