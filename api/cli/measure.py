@@ -92,7 +92,8 @@ def tracing(
         list[int] | None, typer.Option("--seed", min=0, help="Of a generated chain; several are summed")
     ] = None,
     transactions: Annotated[
-        int, typer.Option("--transactions", min=LEAST_OF_ETHEREUM, help="Of each generated chain")
+        int,
+        typer.Option("--transactions", min=max(LEAST_TRANSACTIONS, LEAST_OF_ETHEREUM), help="Of each generated chain"),
     ] = TRANSACTIONS_OF_TRACING,
     form: FormatOption = Format.TABLE,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.measure.tracing import ALL, CATEGORIES, KNOWN, measure_tracing, tracing_table
-from clustering.simulate.ethereum.generator import LEAST_TRANSACTIONS
+from clustering.simulate.generator import LEAST_TRANSACTIONS
 from clustering.trace.policies import LEGAL
 
 
