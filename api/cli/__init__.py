@@ -19,6 +19,7 @@ from api.cli import (
     job,
     labels,
     measure,
+    prices,
     scheme,
     service,
     simulate,
@@ -45,6 +46,7 @@ app.add_typer(trace.app, name="trace", help="Where money went, and where it came
 app.add_typer(detect.app, name="detect", help="What is suspected, found on the chain.")
 app.add_typer(labels.app, name="labels", help="What sources say of addresses.")
 app.add_typer(columns.app, name="columns", help="The memory-mapped columns that follow the database.")
+app.add_typer(prices.app, name="prices", help="What assets were worth, as somebody stated it.")
 app.add_typer(measure.app, name="measure", help="What the rules get right, counted.")
 app.add_typer(job.app, name="job", help="Long work that the service was asked for.")
 app.add_typer(config.app, name="config", help="Settings.")

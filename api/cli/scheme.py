@@ -13,6 +13,7 @@ from api.cli.options import DatasetOption, FormatOption, run, settings
 from api.cli.output import Format, LoadProgress, counted, print_lines, print_object, stderr
 from api.cli.trace import EXIT_IN_PART, amount, read_until
 from api.instance import session
+from api.prices import prices_of
 from api.tracing.findings import finding_wallets
 from api.tracing.opening import open_grounds
 from api.tracing.request import FOLLOWED, Stops, TraceRequest, read_policy, read_remaining
@@ -47,6 +48,9 @@ def scheme(
     compare: Annotated[
         bool, typer.Option("--range/--no-range", help="Run the other conventions too, for the range")
     ] = True,
+    currency: Annotated[
+        str | None, typer.Option("--currency", help="CNY or USD: what ends were worth, by `prices import`")
+    ] = None,
     dataset: DatasetOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -56,7 +60,12 @@ def scheme(
     try:
         stops = Stops.of(through or [], hub_recipients, conversions=conversions)
         request = TraceRequest(
-            read_policy(policy), until=read_until(until), dataset=dataset, stops=stops, compare=compare
+            read_policy(policy),
+            until=read_until(until),
+            dataset=dataset,
+            stops=stops,
+            compare=compare,
+            currency=currency,
         )
         left = read_remaining(dict(each.rpartition("=")[::2] for each in remaining or []))
     except InvalidParameter as error:
@@ -71,11 +80,12 @@ def scheme(
             if finding is not None:
                 seeds = await finding_wallets(connection, finding, dataset)
             grounds = await open_grounds(connection, instance.url, instance.home, request, seeds)
+            prices = await prices_of(connection, request.currency)
             with LoadProgress("movements") as bar:
                 found = run_scheme(request, seeds, rejected, grounds, left, lambda stage, done, total: bar(done, total))
         if not found.datasets and not found.traced.rejected:
             raise NotFound(f"{wallets} names no wallets")
-        return write_scheme(found, out)
+        return write_scheme(found, out, prices)
 
     summary = run(work())
     if form is Format.TABLE:

@@ -14,6 +14,7 @@ from api.cli.ethereum import amount_text, is_ethereum
 from api.cli.options import DatasetOption, FormatOption, run, settings
 from api.cli.output import Format, LoadProgress, counted, limit_lines, print_lines, print_object, stderr
 from api.instance import session
+from api.prices import prices_of
 from api.tracing.exposure import exposure_body, exposure_request
 from api.tracing.opening import open_chain, open_grounds
 from api.tracing.paths import MAX_PATHS, paths_body
@@ -69,6 +70,9 @@ def trace_run(
     compare: Annotated[
         bool, typer.Option("--range/--no-range", help="Run the other conventions too, for the range")
     ] = True,
+    currency: Annotated[
+        str | None, typer.Option("--currency", help="CNY or USD: what ends were worth, by `prices import`")
+    ] = None,
     dataset: DatasetOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -76,7 +80,15 @@ def trace_run(
     try:
         stops = Stops.of(through or [], hub_recipients, conversions=conversions)
         request = TraceRequest(
-            read_policy(policy), direction, max_hops, min_value, read_until(until), dataset, stops, compare
+            read_policy(policy),
+            direction,
+            max_hops,
+            min_value,
+            read_until(until),
+            dataset,
+            stops,
+            compare,
+            currency=currency,
         )
     except InvalidParameter as error:
         raise typer.BadParameter(f"--{error.name}: {error}") from error
@@ -95,11 +107,12 @@ async def _work(request: TraceRequest, path: Path, out: Path) -> dict[str, Any]:
     seeds, rejected = read_file(path)
     async with session(settings()) as (instance, connection):
         grounds = await open_grounds(connection, instance.url, instance.home, request, seeds)
+        prices = await prices_of(connection, request.currency)
         with LoadProgress("movements") as bar:
             result = run_trace(request, seeds, rejected, grounds, lambda stage, done, total: bar(done, total))
     if not result.datasets and not result.rejected:
         raise NotFound(f"{path} names no seeds")
-    return write_results(result, out)
+    return write_results(result, out, prices)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from api.jobs.request import PATHS, SCHEME, TRACE, SchemeJob, TraceJob
+from api.prices import prices_of
 from api.tracing.findings import finding_wallets
 from api.tracing.opening import open_chain, open_grounds
 from api.tracing.paths import paths_body
@@ -37,8 +38,9 @@ async def _trace(asked: Any, bench: Bench) -> dict[str, Any]:
     job = TraceJob.read(asked)
     async with connected(bench.url) as connection:
         grounds = await open_grounds(connection, bench.url, bench.home, job.request, job.seeds)
+        prices = await prices_of(connection, job.request.currency)
     result = run_trace(job.request, job.seeds, job.rejected, grounds, bench.progress, bench.cancelled)
-    return _told(write_results(result, bench.out))
+    return _told(write_results(result, bench.out, prices))
 
 
 async def _scheme(asked: Any, bench: Bench) -> dict[str, Any]:
@@ -48,8 +50,9 @@ async def _scheme(asked: Any, bench: Bench) -> dict[str, Any]:
         if job.finding is not None:
             wallets = await finding_wallets(connection, job.finding, request.dataset)
         grounds = await open_grounds(connection, bench.url, bench.home, request, wallets)
+        prices = await prices_of(connection, request.currency)
     found = run_scheme(request, wallets, job.asked.rejected, grounds, job.remaining, bench.progress, bench.cancelled)
-    return _told(write_scheme(found, bench.out))
+    return _told(write_scheme(found, bench.out, prices))
 
 
 def _told(summary: dict[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class TraceBody(msgspec.Struct, forbid_unknown_fields=True):
     dataset: str | None = None
     stops: StopsBody = msgspec.field(default_factory=StopsBody)
     range: bool = True
+    currency: str | None = None
 
 
 class SchemeBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,6 +54,7 @@ class SchemeBody(msgspec.Struct, forbid_unknown_fields=True):
     dataset: str | None = None
     stops: StopsBody = msgspec.field(default_factory=StopsBody)
     range: bool = True
+    currency: str | None = None
 
 
 class PathsBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -101,6 +103,7 @@ def read_trace(raw: bytes) -> TraceJob:
     request = TraceRequest(
         read_policy(body.policy), Direction(body.direction), body.max_hops, _units(body.min_value), _until(body.until),
         body.dataset, _stops(body.stops), body.range,
+        currency=body.currency,
     )  # fmt: skip
     return TraceJob(request, seeds, rejected)
 
@@ -136,7 +139,7 @@ def read_scheme(raw: bytes) -> SchemeJob:
         raise InvalidParameter("finding", "it is the ID of a finding")
     request = TraceRequest(
         read_policy(body.policy), until=_until(body.until), dataset=body.dataset, stops=_stops(body.stops),
-        compare=body.range,
+        compare=body.range, currency=body.currency,
     )  # fmt: skip
     return SchemeJob(TraceJob(request, wallets, rejected), body.finding, read_remaining(body.remaining))
 

@@ -10,6 +10,7 @@ from typing import Any
 from api.answers.view import InvalidParameter
 from chain.errors import AddressError
 from chain.ethereum import address as ethereum
+from chain.store.prices import CURRENCIES
 from clustering.trace.policies import POLICIES, Policy
 from clustering.trace.run import Bounds
 from clustering.trace.stops import HUB_RECIPIENTS
@@ -80,9 +81,13 @@ class TraceRequest:
     compare: bool = True
     """Whether the other conventions are run too, for the range"""
     bounds: Bounds = field(default_factory=Bounds)
+    currency: str | None = None
+    """CNY or USD: money of account beside amounts"""
 
     def __post_init__(self) -> None:
-        """InvalidParameter where the convention does not go back in time."""
+        """InvalidParameter where the convention does not go back in time, or there is no such currency."""
+        if self.currency is not None and self.currency not in CURRENCIES:
+            raise InvalidParameter("currency", f"it is one of {', '.join(CURRENCIES)}")
         if self.direction == Direction.BACKWARD and not POLICIES[self.policy].backward:
             names = [name.value for name, facts in POLICIES.items() if facts.backward]
             raise InvalidParameter("policy", f"backward takes {', '.join(names)}: the others are no rule back in time")

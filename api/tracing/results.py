@@ -23,6 +23,7 @@ from typing import Any
 
 from api.answers import text
 from api.answers.cells import safe_cell
+from api.prices import Prices
 from api.tracing.edges import EDGE_COLUMNS, edge_rows, picture_steps
 from api.tracing.ends import ADDRESS, OUTPUT, TRANSACTION, EndRow, Key, end_rows
 from api.tracing.picture import draw
@@ -41,7 +42,7 @@ MAX_POSSIBLE_OUTPUTS = 1_000
 
 END_COLUMNS = (
     "dataset", "seed", "asset", "end", "reason", "value", "share_ppm", "low", "high", "hops", "first_time", "last_time",
-    "cluster", "label", "company", "possible_outputs",
+    "cluster", "label", "company", "possible_outputs", "money", "currency", "price_source", "price_time",
 )  # fmt: skip
 SEED_COLUMNS = (
     "dataset", "seed", "claimed", "asset", "seeded", "live", "stopped", "fees", "burned", "cut_short",
@@ -51,11 +52,13 @@ REJECTED_COLUMNS = ("line", "row", "reason")
 
 
 def write_results(
-    result: TraceResult, out: Path, added: Callable[[Path], None] | None = None, inputs: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+    result: TraceResult, out: Path, prices: Prices | None = None, added: Callable[[Path], None] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Write every file into the new folder `out`, which gets its name when all is there; the summary.
 
-    `added` writes further files into the folder, which follow from `inputs` too.
+    `prices`: money of account beside the ends. `added` writes further files into the folder, which follow from `inputs`
+    too.
 
     StoreError where something is there already, StoreUnavailable where it cannot be written.
     """
@@ -65,7 +68,8 @@ def write_results(
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        summary = _write(result, part, added, {**inputs_of(result), **(inputs or {})})
+        rests_on = {**inputs_of(result), **({} if prices is None else prices.inputs()), **(inputs or {})}
+        summary = _write(result, part, prices, added, rests_on)
         if out.exists():
             out.rmdir()
         part.rename(out)
@@ -77,14 +81,17 @@ def write_results(
 
 
 def _write(
-    result: TraceResult, folder: Path, added: Callable[[Path], None] | None, inputs: Mapping[str, Any]
-) -> dict[str, Any]:
+    result: TraceResult, folder: Path, prices: Prices | None, added: Callable[[Path], None] | None,
+    inputs: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
     run_id = hashlib.sha256(_json(inputs)).hexdigest()
     summary = {"run": run_id, **summary_of(result)}
     ends = [(trace, end_rows(trace, result.request.direction)) for trace in result.datasets]
     (folder / "summary.json").write_bytes(_json(summary))
     write_table(
-        folder / "ends.csv", END_COLUMNS, (row for trace, rows in ends for row in _end_cells(result, trace, rows))
+        folder / "ends.csv",
+        END_COLUMNS,
+        (row for trace, rows in ends for row in _end_cells(result, trace, rows, prices)),
     )
     edges = (row for trace in result.datasets for row in edge_rows(result, trace))
     write_table(folder / "edges.csv", EDGE_COLUMNS, edges)
@@ -141,7 +148,9 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]
         writer.writerows([safe_cell(cell) for cell in row] for row in rows)
 
 
-def _end_cells(result: TraceResult, trace: DatasetTrace, rows: dict[Key, EndRow]) -> list[list[str]]:
+def _end_cells(
+    result: TraceResult, trace: DatasetTrace, rows: dict[Key, EndRow], prices: Prices | None
+) -> list[list[str]]:
     ground, direction = trace.ground, result.request.direction
     seeded = {(balance.seed, balance.asset): balance.seeded for balance in trace.main.seeds}
     cells = []
@@ -154,8 +163,18 @@ def _end_cells(result: TraceResult, trace: DatasetTrace, rows: dict[Key, EndRow]
             reason_of(End(end), direction), str(row.value), str(share), str(row.low), str(row.high), str(row.hops),
             _moment(trace, row.first), _moment(trace, row.last), ground.cluster(name) if address else "",
             ground.label(name) if address else "", "", _possible(trace, kind, name, end),
+            *_money(trace, prices, asset, row),
         ])  # fmt: skip
     return sorted(cells)
+
+
+def _money(trace: DatasetTrace, prices: Prices | None, asset: int, row: EndRow) -> list[str]:
+    """What the value was worth when the last of it came there; empty where no price holds."""
+    when = int(trace.ground.times[row.last])
+    found = None if prices is None else prices.money(trace.ground.asset_name(asset), row.value, when)
+    if prices is None or found is None:
+        return ["", "", "", ""]
+    return [found.value, prices.currency, f"{found.source} ({found.method})", text.moment(found.at) or ""]
 
 
 def _end_name(trace: DatasetTrace, kind: int, name: int) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from api.answers import text
+from api.prices import Prices
 from api.tracing.recycled import Party
 from api.tracing.register import NOBODY, DatasetScheme, Shares
 from api.tracing.results import write_results, write_table
@@ -49,7 +50,7 @@ STATEMENT = (
 )
 
 
-def write_scheme(result: SchemeResult, out: Path) -> dict[str, Any]:
+def write_scheme(result: SchemeResult, out: Path, prices: Prices | None = None) -> dict[str, Any]:
     """Write the trace and the register into the new folder `out`; the summary, with `scheme`.
 
     StoreError where something is there already, StoreUnavailable where it cannot be written.
@@ -67,7 +68,7 @@ def write_scheme(result: SchemeResult, out: Path) -> dict[str, Any]:
             write_table(folder / name, columns, (row for each in result.datasets for row in rows(each)))
 
     inputs = {"remaining": {name: str(value) for name, value in sorted(result.remaining.items())}}
-    return {**write_results(result.traced, out, added, inputs), "scheme": told}
+    return {**write_results(result.traced, out, prices, added, inputs), "scheme": told}
 
 
 def _name(scheme: DatasetScheme, party: int) -> str:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from api.cli import main
+from api.cli import app, main
 from api.instance import Instance
 from chain.bitcoin import address as codec
 from chain.bitcoin.network import REGTEST
@@ -69,6 +70,27 @@ def sample(instance: Instance, tmp_path_factory: pytest.TempPathFactory) -> Samp
 
 def _sale_keys(sample: Sample) -> list[str]:
     return [codec.encode(key, REGTEST) for key in sample.wallet("sale").keys]
+
+
+def test_money_stands_beside_an_end_where_there_is_a_price(
+    sample: Sample, trace: Trace, tmp_path: Path, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADWATER_HOME", str(instance.home))
+    path = tmp_path / "prices.csv"
+    path.write_text(
+        "asset,time,currency,price,source,method\nBTC,2023-11-15,USD,36000,=book(),close\nBTC,x,USD,1,a,b\n"
+    )
+    taken = CliRunner().invoke(app, ["prices", "import", str(path)])
+    assert (taken.exit_code, taken.stdout) == (3, "1 price taken, 1 row not\n")
+    rows = [f"btc,{address}" for address in _sale_keys(sample)]
+    _, out = trace("chain,address", rows, "--dataset", "traced", "--no-range", "--currency", "USD")
+    (end,) = [row for row in _rows(out / "ends.csv") if row["value"] == "500000000" and row["reason"] == "live"][:1]
+    assert (end["money"], end["currency"], end["price_source"]) == ("180000.00", "USD", "'=book() (close)")
+    assert "prices" in json.loads((out / "manifest.json").read_text())
+    _, none = trace("chain,address", rows, "--dataset", "traced", "--no-range", "--currency", "CNY")
+    assert {row["money"] for row in _rows(none / "ends.csv")} == {""}
+    listed = CliRunner().invoke(app, ["prices", "list", "--format", "json"])
+    assert json.loads(listed.stdout)[0]["prices"] == 1
 
 
 def test_a_cluster_is_one_seed(sample: Sample, trace: Trace) -> None:
