@@ -31,8 +31,8 @@ def edge_rows(result: TraceResult, trace: DatasetTrace) -> Iterator[list[str]]:
     keys = np.stack((base, flows.debit[row], flows.credit[row], seed, flows.end[row], flows.hops[row]), axis=1)
     totals = sums.totals(list(keys.T), flows.amount[row])
     for (at, debit, credit, number, end, hops), value in sorted(totals.items()):
-        sides = [_side(trace, int(board.movements.debit_holding[debit]))]
-        sides.append(_side(trace, int(board.movements.credit_holding[credit])) if credit >= 0 else ("", ""))
+        sides = [side(trace, int(board.movements.debit_holding[debit]))]
+        sides.append(side(trace, int(board.movements.credit_holding[credit])) if credit >= 0 else ("", ""))
         payer, payee = reversed(sides) if back else sides
         received = board.movements.credit_holding[credit] if end == End.RECEIVED else None
         asset = int(board.asset[board.movements.debit_holding[debit] if received is None else received])
@@ -43,7 +43,7 @@ def edge_rows(result: TraceResult, trace: DatasetTrace) -> Iterator[list[str]]:
         ]  # fmt: skip
 
 
-def _side(trace: DatasetTrace, holding: int) -> tuple[str, str]:
+def side(trace: DatasetTrace, holding: int) -> tuple[str, str]:
     """Address and output of a holding; neither where it is none."""
     if holding < 0:
         return "", ""
@@ -72,5 +72,5 @@ def picture_steps(trace: DatasetTrace, direction: Direction) -> dict[int, list[S
 
 
 def _name(trace: DatasetTrace, holding: int) -> str:
-    address, output = _side(trace, holding)
+    address, output = side(trace, holding)
     return address or output

@@ -72,11 +72,8 @@ def end_rows(trace: DatasetTrace, direction: Direction) -> dict[Key, EndRow]:
 def _of_run(ground: Ground, run: Run, direction: Direction) -> Iterator[tuple[Key, EndRow]]:
     board, found = run.board, run.found
     ended = sums.ended(board.movements, found)
-    row, seed = sums.by_seed(found, ended.claim)
-    kind, name = _names(ground, board, ended, direction)
-    asset = board.asset[np.where(ended.debit >= 0, board.movements.debit_holding[ended.debit], ended.holding)]
+    row, seed, keys = _keys(ground, run, ended, direction)
     first, last = _arrivals(board, run, ended, row, seed)
-    keys = np.stack((seed, asset[row], ended.end[row], kind[row], name[row]), axis=1)
     amounts = sums.totals(list(keys.T), ended.amount[row])
     names, group = np.unique(keys, axis=0, return_inverse=True) if len(keys) else (keys, np.empty(0, np.int64))
     hops = np.full(len(names), np.iinfo(np.int64).max)
@@ -90,6 +87,19 @@ def _of_run(ground: Ground, run: Run, direction: Direction) -> Iterator[tuple[Ke
         if direction == Direction.BACKWARD:
             begin, end = size - 1 - end, size - 1 - begin
         yield (key[0], key[1], key[2], key[3], key[4]), EndRow(amounts[tuple(key)], int(hops[place]), begin, end)
+
+
+def keys_of(trace: DatasetTrace, ended: sums.Rows, direction: Direction) -> tuple[I64, I64, I64]:
+    """For each end and seed of the convention that was asked for: the row of `ended`, the seed, and the `Key`."""
+    return _keys(trace.ground, trace.main, ended, direction)
+
+
+def _keys(ground: Ground, run: Run, ended: sums.Rows, direction: Direction) -> tuple[I64, I64, I64]:
+    board = run.board
+    row, seed = sums.by_seed(run.found, ended.claim)
+    kind, name = _names(ground, board, ended, direction)
+    asset = board.asset[np.where(ended.debit >= 0, board.movements.debit_holding[ended.debit], ended.holding)]
+    return row, seed, np.stack((seed, asset[row], ended.end[row], kind[row], name[row]), axis=1)
 
 
 def _names(ground: Ground, board: Board, ended: sums.Rows, direction: Direction) -> tuple[I64, I64]:

@@ -4,6 +4,7 @@ summary.json        what was seeded and where it ended, by asset and convention;
 ends.csv            one row for each seed and end
 edges.csv           each step of each seed's money
 seeds.csv           each seed: how it was claimed, and its sums
+paths.csv           of each end the strongest path of traced money to it
 seeds_rejected.csv  rows that were not traced, and why
 flow.D.A.svg        a picture of dataset D and asset A
 manifest.json       datasets, parameters, sizes and SHA-256 of the files
@@ -26,6 +27,7 @@ from api.answers.cells import safe_cell
 from api.prices import Prices
 from api.tracing.edges import EDGE_COLUMNS, edge_rows, picture_steps
 from api.tracing.ends import ADDRESS, OUTPUT, TRANSACTION, EndRow, Key, end_rows
+from api.tracing.evidence import PATH_COLUMNS, path_rows
 from api.tracing.picture import draw
 from api.tracing.request import Direction
 from api.tracing.run import DatasetTrace, Run, TraceResult
@@ -93,6 +95,8 @@ def _write(
         END_COLUMNS,
         (row for trace, rows in ends for row in _end_cells(result, trace, rows, prices)),
     )
+    paths = (row for trace, rows in ends for row in path_rows(result, trace, rows, _named(result, trace, rows)))
+    write_table(folder / "paths.csv", PATH_COLUMNS, paths)
     edges = (row for trace in result.datasets for row in edge_rows(result, trace))
     write_table(folder / "edges.csv", EDGE_COLUMNS, edges)
     write_table(
@@ -166,6 +170,12 @@ def _end_cells(
             *_money(trace, prices, asset, row),
         ])  # fmt: skip
     return sorted(cells)
+
+
+def _named(result: TraceResult, trace: DatasetTrace, rows: dict[Key, EndRow]) -> dict[Key, tuple[str, str]]:
+    """End and reason of each row."""
+    direction = result.request.direction
+    return {key: (_end_name(trace, key[3], key[4]), reason_of(End(key[2]), direction)) for key in rows}
 
 
 def _money(trace: DatasetTrace, prices: Prices | None, asset: int, row: EndRow) -> list[str]:

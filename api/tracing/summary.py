@@ -10,6 +10,7 @@ from api.tracing.request import Direction
 from api.tracing.run import DatasetTrace, Run, TraceResult
 from api.tracing.upper import Upper
 from clustering.trace.ends import WORDS, End
+from clustering.trace.evidence import MOST_STEPS, step_count
 from clustering.trace.policies import POLICIES, Policy
 from clustering.trace.sums import Balance
 
@@ -132,9 +133,12 @@ def _range(trace: DatasetTrace, legal: Sequence[Run]) -> list[dict[str, Any]]:
 
 def _limits(trace: DatasetTrace, run: Run, result: TraceResult) -> list[dict[str, Any]]:
     cut, movement = run.found.cut, run.found.cut_movement
+    limits = []
+    if step_count(run.found) > MOST_STEPS:
+        limits.append({"limit": "path_steps", "value": MOST_STEPS, "detail": "paths.csv leaves this dataset out"})
     if cut is None:
-        return []
+        return limits
     at = trace.ground.base.size - 1 - movement if result.request.direction == Direction.BACKWARD else movement
     tx = int(trace.ground.base.tx[at])
     detail = f"followed as far as transaction {trace.ground.txid(tx)}; what was live there is `cut_short`"
-    return [{"limit": cut, "value": getattr(result.request.bounds, cut), "detail": detail}]
+    return [*limits, {"limit": cut, "value": getattr(result.request.bounds, cut), "detail": detail}]

@@ -72,6 +72,23 @@ def _sale_keys(sample: Sample) -> list[str]:
     return [codec.encode(key, REGTEST) for key in sample.wallet("sale").keys]
 
 
+def test_each_end_has_its_strongest_path(sample: Sample, trace: Trace) -> None:
+    rows = [f"btc,{address}" for address in _sale_keys(sample)]
+    _, out = trace("chain,address", rows, "--dataset", "traced", "--no-range")
+    ends = {(row["seed"], row["end"], row["reason"]): row for row in _rows(out / "ends.csv") if int(row["value"])}
+    paths: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    for row in _rows(out / "paths.csv"):
+        paths.setdefault((row["seed"], row["end"], row["reason"]), []).append(row)
+    own = {key for key in ends if key[0].removeprefix("btc:") == key[1]}
+    assert set(ends) - own <= set(paths) <= set(ends)
+    for key, steps in paths.items():
+        assert [int(step["step"]) for step in steps] == list(range(1, len(steps) + 1))
+        assert all(one["to"] == two["from"] and one["time"] <= two["time"] for one, two in pairwise(steps))
+        assert int(steps[0]["limiting_value"]) == min(int(step["value"]) for step in steps)
+        assert int(steps[0]["limiting_value"]) <= int(ends[key]["value"])
+        assert steps[0]["from"] == key[0].removeprefix("btc:")
+
+
 def test_money_stands_beside_an_end_where_there_is_a_price(
     sample: Sample, trace: Trace, tmp_path: Path, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +121,7 @@ def test_the_samples_sale_adds_up_and_comes_out_the_same_in_any_order(sample: Sa
     code, out = trace("chain,address", rows, "--dataset", "traced")
     again, other = trace("chain,address", rows[::-1], "--dataset", "traced")
     assert code == again
-    names = ["summary.json", "ends.csv", "edges.csv", "seeds.csv", "manifest.json"]
+    names = ["summary.json", "ends.csv", "paths.csv", "edges.csv", "seeds.csv", "manifest.json"]
     assert all((out / name).read_bytes() == (other / name).read_bytes() for name in names)
     manifest = json.loads((out / "manifest.json").read_text())
     assert set(manifest["files"]) == {*names[:-1], "seeds_rejected.csv", "flow.traced.BTC.svg"}

@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clustering.trace import poison, reference, sums
+from clustering.trace.ends import End
+from clustering.trace.evidence import evidence
+from clustering.trace.evidence import reference as best_evidence
 from clustering.trace.movements import Movements, backward
 from clustering.trace.paths import reference as reference_path
 from clustering.trace.paths import strongest
@@ -213,6 +216,32 @@ def test_poison_keeps_more_seeds_apart_than_a_pass_has_bits() -> None:
     points = points_of([(seed, seed, 0, count + 1, False) for seed in range(count)])
     found = touched(movements, np.zeros(count + 1, np.uint8), points, movements.size)
     assert poison.poison(found, count).holdings.tolist() == [count + 1 - seed for seed in range(count)]
+
+
+@settings(max_examples=EXAMPLES)
+@given(data=st.data())
+def test_the_evidence_of_every_end_is_the_twins(data: st.DataObject) -> None:
+    movements, ends = data.draw(st.one_of(chains(), accounts()))
+    points = data.draw(seeds(movements))
+    found = trace(movements, ends, points, seed_count(points), Course(Policy.FIFO, movements.size))
+    told, claims = evidence(movements, found), claims_of(found)
+    steps = []
+    begins = {
+        (seed, int(movements.credit_holding[row] if row >= 0 else movements.debit_holding[~row]))
+        for seed, row in zip(found.sown.seed.tolist(), found.sown.row.tolist(), strict=True)
+    }
+    for debit, credit, claim, end, amount in zip(
+        *(getattr(found.flows, name).tolist() for name in ("debit", "credit", "claim", "end")),
+        amounts(found.flows.amount), strict=True,
+    ):  # fmt: skip
+        target = int(movements.credit_holding[credit]) if credit >= 0 else -1
+        goes_on = target >= 0 and end in (End.NONE, End.RECEIVED)
+        source = int(movements.debit_holding[debit])
+        steps += [(seed, source, target, goes_on, (seed, source) in begins, amount) for seed in claims[claim]]
+    strength = amounts(told.strength)
+    assert {key: strength[step] for key, step in told.arrival.items()} == best_evidence(steps)
+    for step in range(len(strength)):
+        assert strength[step] <= min(amounts(found.flows.amount)[int(told.flow[each])] for each in told.path(step))
 
 
 @settings(max_examples=EXAMPLES)
