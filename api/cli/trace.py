@@ -178,10 +178,11 @@ def paths(
     a: str,
     b: str,
     k: Annotated[int, typer.Option("--k", min=1, max=MAX_PATHS, help="How many paths of each asset")] = 3,
+    clusters: Annotated[bool, typer.Option("--clusters", help="Between their whole clusters (Bitcoin)")] = False,
     dataset: DatasetOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """The strongest paths of payments from one address to another, in order of time."""
+    """The strongest paths of payments from one address or cluster to another, in order of time."""
     chain = "eth" if is_ethereum("", a) else "btc"
     named = [read_address(chain, each) for each in (a, b)]
 
@@ -189,7 +190,7 @@ def paths(
         async with session(settings()) as (instance, connection):
             request = TraceRequest(dataset=dataset)
             grounds = await open_chain(connection, instance.url, instance.home, request, chain)
-            return paths_body(grounds, chain, named[0], named[1], k)
+            return paths_body(grounds, chain, named[0], named[1], k, clusters=clusters)
 
     body = run(work())
     if form is Format.TABLE:

@@ -68,7 +68,7 @@ async def _paths(asked: Any, bench: Bench) -> dict[str, Any]:
     request = TraceRequest(dataset=asked["dataset"])
     async with connected(bench.url) as connection:
         grounds = await open_chain(connection, bench.url, bench.home, request, asked["chain"])
-    body = paths_body(grounds, asked["chain"], asked["a"], asked["b"], asked["k"])
+    body = paths_body(grounds, asked["chain"], asked["a"], asked["b"], asked["k"], clusters=asked["clusters"])
     bench.out.mkdir(parents=True)
     (bench.out / "paths.json").write_text(json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     return {"paths": sum(len(answer["paths"]) for answer in body["answers"]), "limits_hit": []}

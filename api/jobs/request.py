@@ -63,6 +63,7 @@ class PathsBody(msgspec.Struct, forbid_unknown_fields=True):
     a: str
     b: str
     k: int = 3
+    clusters: bool = False
     chain: str | None = None
     dataset: str | None = None
 
@@ -176,7 +177,7 @@ def read_paths(raw: bytes) -> dict[str, Any]:
     if not 1 <= body.k <= MAX_PATHS:
         raise InvalidParameter("k", f"it is 1 to {MAX_PATHS}")
     ends = {name: read_address(chain, said) for name, said in (("a", body.a), ("b", body.b))}
-    return {"chain": chain, **ends, "k": body.k, "dataset": body.dataset}
+    return {"chain": chain, **ends, "k": body.k, "clusters": body.clusters, "dataset": body.dataset}
 
 
 def _decoded(raw: bytes, form: Any) -> Any:

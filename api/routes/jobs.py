@@ -112,6 +112,7 @@ _PATHS_SCHEMA = _body_schema(
         "a": {"type": "string"},
         "b": {"type": "string"},
         "k": {"type": "integer", "minimum": 1, "maximum": 100, "default": 3},
+        "clusters": {"type": "boolean", "default": False, "description": "Between their whole clusters"},
         "chain": _TEXT,
         "dataset": _TEXT,
     },

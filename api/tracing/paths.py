@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from api.answers import text
-from api.tracing.ground import Board, Ground, Unusable
+from api.tracing.ground import Board, Ground, Place, Unusable
 from api.tracing.request import Direction
 from api.tracing.seeds import Seed
 from api.tracing.sowing import sow
@@ -26,8 +26,13 @@ STATEMENT = (
 )
 
 
-def paths_body(grounds: Sequence[Ground], chain: str, a: str, b: str, count: int) -> dict[str, Any]:
-    """At most `count` paths of each asset; LimitExceeded `paths` above `MAX_PATHS`."""
+def paths_body(
+    grounds: Sequence[Ground], chain: str, a: str, b: str, count: int, *, clusters: bool = False
+) -> dict[str, Any]:
+    """At most `count` paths of each asset, with `clusters` between the whole clusters of both addresses.
+
+    LimitExceeded `paths` above `MAX_PATHS`.
+    """
     if count > MAX_PATHS:
         raise LimitExceeded(f"paths: at most {MAX_PATHS} are listed")
     answers, asked = [], []
@@ -37,7 +42,8 @@ def paths_body(grounds: Sequence[Ground], chain: str, a: str, b: str, count: int
         except Unusable as reason:
             asked.append({"dataset": ground.dataset, "reason": str(reason)})
             continue
-        answers.append({**ground.about, "paths": _paths(ground, ends[0], ends[1], count)})
+        parties = [ground.members(end) if clusters else [end] for end in ends]
+        answers.append({**ground.about, "paths": _paths(ground, parties[0], parties[1], count)})
     return {"chain": chain, "from": a, "to": b, "answers": answers, "not_answered": asked, "statement": STATEMENT}
 
 
@@ -45,17 +51,18 @@ def _seed(chain: str, address: str) -> Seed:
     return Seed(chain, address, "", -1, -1, -1, "")
 
 
-def _paths(ground: Ground, a: int, b: int, count: int) -> list[dict[str, Any]]:
+def _paths(ground: Ground, a: Sequence[int], b: Sequence[int], count: int) -> list[dict[str, Any]]:
     board = ground.board(by_address=False)
     ends = board.ends.copy()
-    ends[(board.owner == a) | (board.owner == b)] = 0
-    places = [ground.find(0, _seed(ground.chain, ground.address(a)))]
+    ends[np.isin(board.owner, [*a, *b])] = 0
+    places = [Place(0, each, (), 0, ground.base.size, -1) for each in a]
     points = sow(board, ground.base, places, Direction.FORWARD).points
     found = touched(board.movements, ends, points, board.movements.size)
     owner, asset = board.owner[found.holding], board.asset[found.holding]
     listed = []
-    for name in np.unique(asset[owner == b]).tolist() if a != b else []:
-        paths = strongest(found.part, (owner == a) & (asset == name), (owner == b) & (asset == name), count)
+    from_a, to_b = np.isin(owner, a), np.isin(owner, b)
+    for name in np.unique(asset[to_b]).tolist() if not set(a) & set(b) else []:
+        paths = strongest(found.part, from_a & (asset == name), to_b & (asset == name), count)
         listed += [_path(ground, board, found, path, name) for path in paths]
     return listed
 

@@ -92,7 +92,7 @@ class Crew:
 
 async def ask(instance: Instance, sample: Sample, count: int) -> list[Any]:
     a, b = (codec.encode(sample.wallet(name).keys[0], REGTEST) for name in ("investor 1", "sale"))
-    asked = {"chain": "btc", "a": a, "b": b, "k": 1, "dataset": None}
+    asked = {"chain": "btc", "a": a, "b": b, "k": 1, "clusters": False, "dataset": None}
     async with connected(instance.url) as connection:
         store = JobStore(connection)
         return [(await store.create(PATHS, asked, b"", None))[0].job_id for _ in range(count)]

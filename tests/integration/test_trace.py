@@ -198,6 +198,9 @@ def test_paths_lead_from_payer_to_payee_in_order_of_time(
         assert [step["time"] for step in steps] == sorted(step["time"] for step in steps)
         assert int(path["limiting_value"]) == min(int(step["value"]) for step in steps)
         assert all(before["to"] in after["from"] for before, after in pairwise(steps))
+    whole = CliRunner().invoke(app, ["trace", *arguments, "--clusters"])
+    (wider,) = json.loads(whole.stdout)["answers"]
+    assert int(wider["paths"][0]["limiting_value"]) >= int(answer["paths"][0]["limiting_value"])
 
 
 def test_poison_reaches_at_least_what_every_convention_does(sample: Sample, trace: Trace) -> None:
