@@ -9,11 +9,15 @@ import mimetypes
 import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Header, Path, Query, Request
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from api.answers.job_shapes import JobBody, JobResultsBody, JobsBody
 from api.answers.jobs import STATES, job_body, result_files
@@ -213,7 +217,7 @@ async def jobs(
     operation_id="get_job",
     summary="How far a job is, and what came of it",
     response_model=JobBody,
-    responses=problems(404, 503),
+    responses=problems(404, 422, 503),
 )
 async def job(job: JobId, service: ServiceOf) -> Response:
     """State, progress by stage, the problem of a failure, or the files of its results."""
@@ -225,7 +229,7 @@ async def job(job: JobId, service: ServiceOf) -> Response:
     operation_id="cancel_job",
     summary="Ask a job to end",
     response_model=JobBody,
-    responses=problems(404, 503),
+    responses=problems(404, 422, 503),
 )
 async def cancel(job: JobId, service: ServiceOf) -> Response:
     """The job as it is then: one that runs ends at its next look; one that is done stays done."""
@@ -239,7 +243,7 @@ async def cancel(job: JobId, service: ServiceOf) -> Response:
     operation_id="list_results",
     summary="The files of a job's results",
     response_model=JobResultsBody,
-    responses=problems(404, 503),
+    responses=problems(404, 422, 503),
 )
 async def results(job: JobId, service: ServiceOf) -> Response:
     """Each with its size and SHA-256; none while the job is not done."""
@@ -255,8 +259,7 @@ async def results(job: JobId, service: ServiceOf) -> Response:
     responses={
         200: {"description": "The file", "content": {"application/octet-stream": {}}},
         206: {"description": "The asked range of it"},
-        416: {"description": "There is no such range"},
-        **problems(404, 503),
+        **problems(400, 404, 416, 422, 503),
     },
 )
 async def result(
@@ -272,7 +275,20 @@ async def result(
         "ETag": f'"{facts["sha256"]}"',
         "X-Content-Type-Options": "nosniff",
     }
-    return FileResponse(path, media_type=kind, headers=headers, filename=name)
+    return _File(path, media_type=kind, headers=headers, filename=name)
+
+
+class _File(FileResponse):
+    """A file with ranges, whose refusals are problems like all others."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def checked(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
+                size = {key: value for key, value in Headers(raw=message["headers"]).items() if key == "content-range"}
+                raise HTTPException(message["status"], "Range: there is no such range of this file", size)
+            await send(message)
+
+        await super().__call__(scope, receive, checked)
 
 
 @router.get(
@@ -280,7 +296,10 @@ async def result(
     operation_id="stream_job",
     summary="A job's progress as it comes",
     response_class=StreamingResponse,
-    responses={200: {"description": "Server-sent events", "content": {"text/event-stream": {}}}, **problems(404, 503)},
+    responses={
+        200: {"description": "Server-sent events", "content": {"text/event-stream": {}}},
+        **problems(404, 422, 503),
+    },
 )
 async def events(job: JobId, service: ServiceOf) -> Response:
     """An event `job` with the job's body at each change, until it is done."""

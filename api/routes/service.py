@@ -147,9 +147,11 @@ def paged(service: Service, of_list: str, page: tuple[Any, Place | None]) -> Res
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route, for OpenAPI."""
     meaning = {
+        400: "The request cannot be read; the problem names what",
         404: "No such thing here",
         410: "The list has changed; begin it again",
         413: "The body is larger than its limit",
+        416: "There is no such range of the file",
         422: "A parameter is not what it must be; the problem names it",
         503: "The database or a dataset is not to be had now",
     }

@@ -122,7 +122,11 @@ def test_a_part_of_a_result_can_be_had(service: Running) -> None:
     assert body["answers"][0]["paths"], body
     part = service.request("GET", file["href"], headers={"Range": "bytes=10-19"})
     assert (part.status_code, part.content) == (206, whole.content[10:20])
-    assert service.request("GET", file["href"], headers={"Range": f"bytes={len(whole.content)}-"}).status_code == 416
+    beyond = service.request("GET", file["href"], headers={"Range": f"bytes={len(whole.content)}-"})
+    assert (beyond.status_code, beyond.headers["content-type"]) == (416, "application/problem+json")
+    assert beyond.headers["content-range"].endswith(f"*/{len(whole.content)}")
+    unread = service.request("GET", file["href"], headers={"Range": "lines=1-2"})
+    assert (unread.status_code, unread.json()["title"]) == (400, "Bad Request")
     assert service.problem(404, f"jobs/{job['job']}/results/..%2F..%2Fcursor.key")
     assert service.problem(404, f"jobs/{job['job']}/results/other.csv")
 
