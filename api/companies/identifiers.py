@@ -1,4 +1,4 @@
-"""Identifiers of companies: the Chinese uniform social credit code and the LEI by their check digits, registry numbers."""
+"""Identifiers of companies: the Chinese uniform social credit code and the LEI by check digits, registry numbers."""
 
 from __future__ import annotations
 

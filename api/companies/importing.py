@@ -1,7 +1,7 @@
 """Companies out of a CSV file: a verdict for each row, and all that was taken in one transaction.
 
-A row is the company that one of its identifiers names already; without a known identifier it is a new one, and the same row
-again is the same company. Never by its name. Names, identifiers and facts of a known company are added to it.
+A row is the company that one of its identifiers names already; without a known identifier it is a new one, and the same
+row again is the same company. Never by its name. Names, identifiers and facts of a known company are added to it.
 """
 
 from __future__ import annotations

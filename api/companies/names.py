@@ -19,8 +19,8 @@ MAX_NAME = 500
 """Characters of a name."""
 
 SUFFIXES = (
-    "股份有限责任公司", "有限责任公司", "股份有限公司", "控股有限公司", "集团有限公司", "有限公司", "有限合伙", "株式会社",
-    "合同会社", "股份公司", "公司", "集团", "基金会",
+    "股份有限责任公司", "有限责任公司", "股份有限公司", "控股有限公司", "集团有限公司", "有限公司", "有限合伙",
+    "株式会社", "合同会社", "股份公司", "公司", "集团", "基金会",
     "incorporated", "corporation", "limitedliabilitycompany", "privatelimited", "limited", "company", "foundation",
     "stiftung", "pteltd", "ptyltd", "pvtltd", "coltd", "gmbh", "sarl", "corp", "ltd", "llc", "llp", "plc", "inc", "pte",
     "pty", "ltda", "srl", "spa", "oü", "ag", "sa", "bv", "nv", "kk", "co", "ou", "oy", "ab", "as",
