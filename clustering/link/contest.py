@@ -1,4 +1,4 @@
-"""A contest of a link: it is inferred again without each rule, label, document and convention in turn, and pairs of them.
+"""A contest of a link: it is inferred again without each rule, label, document and convention in turn, and pairs.
 
 Tells what the result hangs on. The smallest set that was found to change it may not be the smallest there is, unless it
 is one element, or two and every pair was tried; beyond the budget it is "not computed", never "none".
@@ -10,15 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, islice
 
-from clustering.link import evidence
-from clustering.link.infer import Key, Link, Material, infer
+from clustering.link.infer import CO_SPEND, DEPLOYED, SALE_RULE, SERVICE_LIKE, SHARE_RULE, Key, Link, Material, infer
 
 RUNS = 2_000
 """Times that links are inferred again."""
 
-WITHOUT_SERVICES = "service-like cluster"
-RULES = (evidence.COLLECTOR.name, evidence.DEPLOYER.name, WITHOUT_SERVICES)
-CO_SPEND = "co-spend"
+CONTESTED = (SALE_RULE, DEPLOYED, SERVICE_LIKE)
+"""Rules that can fail; the co-spend and the tracing convention are told as conventions."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -88,7 +86,7 @@ def contest(material: Material, key: Key, budget: int = RUNS) -> Contest:
 
 def elements_of(material: Material, link: Link) -> tuple[Element, ...]:
     """What can be taken away, in order: everything that bears on the case's links, not on this one alone."""
-    found = {Element("rule", each) for each in RULES if each in material.rules}
+    found = {Element("rule", each) for each in CONTESTED if each in material.rules}
     found |= {Element("document", each.root) for each in material.claims if each.company == link.company}
     found |= {Element("label", each.source) for named in material.labels.values() for each in named}
     found |= {Element("convention", CO_SPEND), Element("convention", material.convention)}
@@ -99,8 +97,8 @@ def without(material: Material, elements: Sequence[Element]) -> Material:
     """The material as if these were not."""
     gone = set(elements)
     rules = {each for each in material.rules if Element("rule", each) not in gone}
-    rules -= {evidence.CLUSTER.name} if Element("convention", CO_SPEND) in gone else set()
-    rules -= {evidence.SHARE.name} if Element("convention", material.convention) in gone else set()
+    rules -= {CO_SPEND} if Element("convention", CO_SPEND) in gone else set()
+    rules -= {SHARE_RULE} if Element("convention", material.convention) in gone else set()
     labels = {
         place: kept
         for place, named in material.labels.items()

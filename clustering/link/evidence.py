@@ -9,7 +9,7 @@ exchange. A complaint says what its writer saw. A label is its source's word, an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -49,6 +49,7 @@ REPORT = Kind("report", False, 200)
 CHAT = Kind("chat message", False, 200)
 LABEL = Kind("label", False, 200)
 
+SALE = Kind("token-sale contract", False, 500, off_chain=False)
 COLLECTOR = Kind("token-sale collector", False, 500, off_chain=False)
 DEPLOYER = Kind("deployer", False, 500, off_chain=False)
 CLUSTER = Kind("co-spend cluster", False, 0, off_chain=False)
@@ -65,13 +66,25 @@ AGAINST_WEIGHT = -600
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """Something to be said, in whatever language: its name in `api/words`, and what goes into it."""
+
+    name: str
+    values: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, name: str, **values: object) -> Message:
+        return cls(name, tuple((key, str(value)) for key, value in values.items()))
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One item for or against a link."""
 
     kind: Kind
     root: str
     """The document or source that it descends from; items of one root count once"""
-    statement: str
+    says: Message
     against: bool = False
     claim: int | None = None
     exhibit: int | None = None
@@ -79,7 +92,7 @@ class Item:
     """The rule that a fact on the chain rests on; empty for what people say"""
     rate: str = ""
     """The measured error rate of that rule, or that there is none"""
-    transactions: tuple[str, ...] = field(default=())
+    transactions: tuple[str, ...] = ()
 
     @property
     def weight(self) -> int:

@@ -28,7 +28,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from clustering.link import evidence
-from clustering.link.evidence import CLAIMED, Item, Role
+from clustering.link.evidence import CLAIMED, Item, Message, Role
 from clustering.link.grade import Grade, Letter, grade
 
 Place = tuple[str, str]
@@ -39,6 +39,12 @@ FOR_ADDRESS_ALONE = frozenset({Role.CONTROLS, Role.PAYEE})
 
 CARRIES = frozenset({Role.CONTROLS, Role.DEPLOYED, Role.PAYEE, Role.RECEIVED})
 """Roles in which a contract's sale says who received its proceeds; a payer or an example does not."""
+
+SALE_RULE, DEPLOYED, CO_SPEND, SHARE_RULE, SERVICE_LIKE = (
+    "token-sale/S1", "deployed", "co-spend", "traced share", "service-like cluster",
+)  # fmt: skip
+RULES = frozenset({SALE_RULE, DEPLOYED, CO_SPEND, SHARE_RULE, SERVICE_LIKE})
+"""What the chain says of an address rests on one of these."""
 
 SHARE_AT_LEAST = 500_000
 """Parts per million of an address' money that have to come to another (research 6)."""
@@ -79,6 +85,8 @@ class Cluster:
     """Why it looks like a service; empty where it does not"""
     label: str = ""
     """The source of the label that says so; empty where its structure does"""
+    actor: str = ""
+    """The organisation whose service labels say it is; empty for none"""
     transactions: tuple[str, ...] = ()
     """Of links that attach the address to it"""
     rate: str = ""
@@ -93,6 +101,8 @@ class Sale:
     collectors: tuple[tuple[Place, str, tuple[str, ...]], ...]
     """(address, what it collected, transactions)"""
     rate: str
+    received: str = ""
+    transactions: tuple[str, ...] = ()
     agents: tuple[tuple[Place, int], ...] = ()
     """(address, for how many it paid)"""
 
@@ -129,10 +139,7 @@ class Material:
     sales: tuple[Sale, ...] = ()
     creations: Mapping[Place, Creation] = field(default_factory=dict)
     shares: Mapping[Place, tuple[Share, ...]] = field(default_factory=dict)
-    rules: frozenset[str] = frozenset({
-        evidence.COLLECTOR.name, evidence.DEPLOYER.name, evidence.CLUSTER.name, evidence.SHARE.name,
-        "service-like cluster",
-    })  # fmt: skip
+    rules: frozenset[str] = RULES
     """Rules in force; a contest takes them out one by one"""
 
 
@@ -148,7 +155,7 @@ class Link:
     items: tuple[Item, ...]
     """Those against first (EVIDENCE 8)"""
     grade: Grade
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
     """What ended or narrowed it"""
     agents: tuple[tuple[Place, int], ...] = ()
 
@@ -182,11 +189,23 @@ def _claimed(material: Material) -> Iterator[Link]:
             _item(each) for each in material.claims
             if each.against and (each.company, each.place) == (company, place)
         ]  # fmt: skip
-        yield _settled(material, company, place, role, [*items, *against, *_labels(material, company, place)])
+        facts = _sold(material, place) if role in CARRIES else ()
+        yield _settled(material, company, place, role, [*items, *against, *facts, *_labels(material, company, place)])
+
+
+def _sold(material: Material, place: Place) -> Iterator[Item]:
+    """That the address is the contract of a token sale that was found."""
+    for sale in material.sales:
+        if sale.contract == place and SALE_RULE in material.rules:
+            yield Item(
+                evidence.SALE, "chain", Message.of("fact.sale", finding=sale.finding, received=sale.received),
+                rule=SALE_RULE, rate=sale.rate, transactions=sale.transactions,
+            )  # fmt: skip
 
 
 def _item(claim: Claim) -> Item:
-    return Item(CLAIMED[claim.kind], claim.root, claim.statement, claim.against, claim.number, claim.exhibit)
+    says = Message.of("claim", text=claim.statement)
+    return Item(CLAIMED[claim.kind], claim.root, says, claim.against, claim.number, claim.exhibit)
 
 
 def _labels(material: Material, company: str, place: Place) -> Iterator[Item]:
@@ -194,28 +213,28 @@ def _labels(material: Material, company: str, place: Place) -> Iterator[Item]:
     ids = material.companies[company]
     for label in material.labels.get(place, ()):
         if label.actor and label.actor in ids:
-            yield Item(evidence.LABEL, label.source, f"labelled {label.text!r}, which is this company's id")
+            yield Item(evidence.LABEL, label.source, Message.of("label.names", label=label.text))
         elif label.actor:
-            words = f"labelled {label.text!r}, which names another organisation ({label.actor})"
+            words = Message.of("label.contradicts", label=label.text, actor=label.actor)
             yield Item(evidence.CONFLICT, label.source, words, against=True)
 
 
 def _settled(material: Material, company: str, place: Place, role: Role, items: list[Item]) -> Link:
     """The link of an address with its role as the cluster leaves it."""
     cluster = material.clusters.get(place)
-    notes: list[str] = []
+    notes: list[Message] = []
     handle = ""
     if cluster is not None and role in FOR_ADDRESS_ALONE:
-        if cluster.service and "service-like cluster" in material.rules:
+        if _is_service(material, place, company):
             role = Role.CUSTOMER
             items = [each for each in items if each.kind is not evidence.CONFLICT]
-            notes.append(f"its cluster looks like a service ({cluster.service}): the address alone is linked")
-        elif role == Role.CONTROLS and cluster.size > 1 and evidence.CLUSTER.name in material.rules:
+            notes.append(Message.of("note.service", reason=cluster.service))
+        elif role == Role.CONTROLS and cluster.size > 1 and CO_SPEND in material.rules:
             handle = cluster.handle
-            words = f"{cluster.size} addresses are joined with it by the co-spend convention"
+            words = Message.of("fact.cluster", size=cluster.size)
             items.append(
                 Item(
-                    evidence.CLUSTER, "chain", words, rule=evidence.CLUSTER.name, rate=cluster.rate,
+                    evidence.CLUSTER, "chain", words, rule=CO_SPEND, rate=cluster.rate,
                     transactions=cluster.transactions,
                 )
             )  # fmt: skip
@@ -228,12 +247,12 @@ def _derived(material: Material, link: Link) -> Iterator[Link]:
     if link.role in CARRIES:
         yield from _collectors(material, link, said)
         yield from _deployer(material, link, said)
-    if link.role in CARRIES and not _is_service(material, link.place) and evidence.SHARE.name in material.rules:
+    if link.role in CARRIES and not _is_service(material, link.place) and SHARE_RULE in material.rules:
         yield from _shares(material, link, said)
 
 
 def _collectors(material: Material, link: Link, said: list[Item]) -> Iterator[Link]:
-    if evidence.COLLECTOR.name not in material.rules:
+    if SALE_RULE not in material.rules:
         return
     for sale in material.sales:
         if sale.contract != link.place:
@@ -241,10 +260,8 @@ def _collectors(material: Material, link: Link, said: list[Item]) -> Iterator[Li
         for place, amount, transactions in sale.collectors:
             if place == link.place:
                 continue
-            words = f"collected {amount} of the token sale {sale.finding} at {sale.contract[1]}"
-            fact = Item(
-                evidence.COLLECTOR, "chain", words, rule="token-sale/S1", rate=sale.rate, transactions=transactions
-            )
+            words = Message.of("fact.collector", amount=amount, finding=sale.finding, contract=sale.contract[1])
+            fact = Item(evidence.COLLECTOR, "chain", words, rule=SALE_RULE, rate=sale.rate, transactions=transactions)
             made = _settled(
                 material, link.company, place, Role.RECEIVED, [*said, fact, *_labels(material, link.company, place)]
             )
@@ -253,16 +270,17 @@ def _collectors(material: Material, link: Link, said: list[Item]) -> Iterator[Li
 
 def _deployer(material: Material, link: Link, said: list[Item]) -> Iterator[Link]:
     made = material.creations.get(link.place)
-    if made is None or evidence.DEPLOYER.name not in material.rules or made.deployer == link.place:
+    if made is None or DEPLOYED not in material.rules or made.deployer == link.place:
         return
     fact = Item(
-        evidence.DEPLOYER, "chain", f"created the contract {link.place[1]}", rule="deployed", rate="exact",
+        evidence.DEPLOYER, "chain", Message.of("fact.deployer", contract=link.place[1]), rule=DEPLOYED,
+        rate="stands in the rows",
         transactions=(made.transaction,),
     )  # fmt: skip
     items = [*said, fact, *_labels(material, link.company, made.deployer)]
     yield replace(
         _settled(material, link.company, made.deployer, Role.DEPLOYED, items),
-        notes=("a deployer is not the issuer, and a contract not the company",),
+        notes=(Message("note.deployer"),),
     )
 
 
@@ -272,25 +290,28 @@ def _shares(material: Material, link: Link, said: list[Item]) -> Iterator[Link]:
         if part < SHARE_AT_LEAST or _is_service(material, share.to):
             continue
         low, high = min(share.ppm.values()), max(share.ppm.values())
-        words = (
-            f"{part} parts per million of the {share.asset} of {link.place[1]} came to it under "
-            f"{material.convention} ({low} to {high} under the legal conventions)"
-        )
+        words = Message.of(
+            "fact.share", ppm=part, asset=share.asset, source=link.place[1], convention=material.convention, low=low,
+            high=high,
+        )  # fmt: skip
         fact = Item(
-            evidence.SHARE, "chain", words, rule=f"trace/{material.convention}",
-            rate="a convention, not a rate", transactions=share.transactions,
+            evidence.SHARE, "chain", words, rule=SHARE_RULE, rate="a convention, not a rate",
+            transactions=share.transactions,
         )  # fmt: skip
         items = [*said, fact, *_labels(material, link.company, share.to)]
         made = _settled(material, link.company, share.to, Role.RECEIVED, items)
         yield replace(
             made, grade=grade(items, Letter.LEAD),
-            notes=("it rests on a tracing convention, so it is a lead at most",),
+            notes=(Message("note.share"),),
         )  # fmt: skip
 
 
-def _is_service(material: Material, place: Place) -> bool:
+def _is_service(material: Material, place: Place, company: str = "") -> bool:
+    """Whether an address' cluster looks like a service, and not like this company's own."""
     cluster = material.clusters.get(place)
-    return cluster is not None and bool(cluster.service) and "service-like cluster" in material.rules
+    if cluster is None or not cluster.service or SERVICE_LIKE not in material.rules:
+        return False
+    return not (cluster.actor and cluster.actor in material.companies.get(company, ()))
 
 
 def _merged(a: Link, b: Link) -> Link:

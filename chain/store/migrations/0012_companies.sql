@@ -184,7 +184,7 @@ create table company_link_version (
 );
 
 -- What persons made of a link, and of which version.
-create table link_decision (
+create table company_decision (
   link_id uuid not null references company_link,
   case_id uuid not null references case_file,
   number integer not null check (number > 0),
@@ -220,7 +220,7 @@ do $$
 declare name text;
 begin
   foreach name in array array['case_file', 'case_candidate', 'exhibit', 'case_entry', 'claim', 'company_link',
-                              'company_link_version', 'link_decision', 'link_shown'] loop
+                              'company_link_version', 'company_decision', 'link_shown'] loop
     execute format('alter table %I enable row level security', name);
     execute format('create policy open_case on %I using (case_is_open(case_id)) with check (case_is_open(case_id))', name);
   end loop;

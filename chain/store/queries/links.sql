@@ -94,3 +94,12 @@ select pg_try_advisory_lock(hashtext('headwater clusterer'), $1);
 
 -- name: unlock_clusterer
 select pg_advisory_unlock(hashtext('headwater clusterer'), $1);
+
+-- name: basis
+-- What every ledger, its clusterings and its findings stand at: answers that rest on all of them compare it.
+select d.name, coalesce(l.epoch, e.epoch, 0), coalesce(l.tx_count, e.tx_count, 0),
+       coalesce((select max(r.run_id) from clustering_run r where r.dataset_id = d.dataset_id), 0),
+       (select md5(string_agg(f.finding_id || f.body::text, ',' order by f.detector, f.finding_id))
+        from finding f where f.dataset_id = d.dataset_id)
+from dataset d left join ledger_cursor l using (dataset_id) left join eth_cursor e using (dataset_id)
+order by d.name;

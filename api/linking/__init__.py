@@ -1,0 +1,1 @@
+"""Links of a case: what they follow from is gathered, inferred, kept in versions, and worded."""
