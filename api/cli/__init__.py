@@ -9,9 +9,11 @@ import typer
 from api.answers.view import InvalidParameter
 from api.cli import (
     audit,
+    case,
     chain,
     cluster,
     columns,
+    company,
     config,
     db,
     detect,
@@ -45,12 +47,15 @@ trace.app.command("scheme")(scheme.scheme)
 app.add_typer(trace.app, name="trace", help="Where money went, and where it came from.")
 app.add_typer(detect.app, name="detect", help="What is suspected, found on the chain.")
 app.add_typer(labels.app, name="labels", help="What sources say of addresses.")
+app.add_typer(company.app, name="company", help="Companies, flags, and the links of their cases.")
+app.add_typer(case.app, name="case", help="What a person works in.")
 app.add_typer(columns.app, name="columns", help="The memory-mapped columns that follow the database.")
 app.add_typer(prices.app, name="prices", help="What assets were worth, as somebody stated it.")
 app.add_typer(measure.app, name="measure", help="What the rules get right, counted.")
 app.add_typer(job.app, name="job", help="Long work that the service was asked for.")
 app.add_typer(config.app, name="config", help="Settings.")
 app.command("audit")(audit.audit)
+app.command("contest")(case.contest)
 app.command("serve")(service.serve)
 app.command("worker")(job.worker)
 app.command("doctor")(service.doctor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import Coroutine
 from typing import Annotated, Any, TypeVar
 
@@ -30,6 +31,11 @@ def settings() -> Settings:
         first = error.errors()[0]
         name = "HEADWATER_" + "_".join(str(part) for part in first["loc"]).upper()
         raise typer.BadParameter(f"{name}: {first['msg']}") from error
+
+
+def local_person() -> str:
+    """Who types: the user of this machine."""
+    return f"local:{getpass.getuser()}"
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

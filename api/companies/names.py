@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import cache
-
-import opencc
-import pypinyin
+from typing import Any
 
 MAX_NAME = 500
 """Characters of a name."""
@@ -36,7 +35,7 @@ def folded(name: str) -> str:
     text = unicodedata.normalize("NFKC", name)
     text = "".join(_bare(c) for c in text if unicodedata.category(c) not in ("Cf", "Cc", "Mn"))
     if _HAN.search(text):
-        text = _simplifier().convert(text)
+        text = _simplified()(text)
     return " ".join(_WORDS.findall(text.casefold()))
 
 
@@ -69,9 +68,19 @@ def key(name: str) -> str:
 def pinyin(name: str) -> str:
     """`key` in Latin letters: each Han character by its most frequent reading, without tones."""
     text = key(name)
-    return "".join(pypinyin.lazy_pinyin(text)) if _HAN.search(text) else text
+    return "".join(_read()(text)) if _HAN.search(text) else text
 
 
 @cache
-def _simplifier() -> opencc.OpenCC:
-    return opencc.OpenCC("t2s")
+def _simplified() -> Callable[[str], str]:
+    import opencc  # its tables take a tenth of a second, which few commands need
+
+    convert: Callable[[str], str] = opencc.OpenCC("t2s").convert
+    return convert
+
+
+@cache
+def _read() -> Callable[[str], Any]:
+    import pypinyin  # four tenths
+
+    return pypinyin.lazy_pinyin

@@ -1,4 +1,4 @@
-"""All that the links of a case follow from, out of the database and the datasets, and the digest by which it is known."""
+"""All that the links of a case follow from, out of database and datasets, and the digest that knows it again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from chain.ethereum import address as codec
 from chain.store.cases import Case, CaseStore
 from chain.store.companies import Company, CompanyStore
 from chain.store.labels import LabelStore
-from chain.store.postgres import Connection, queries
+from chain.store.postgres import Connection, connected, queries
 from chain.store.relations import RelationStore
 from clustering.ethereum.relations import Relation
 from clustering.link.evidence import Role
@@ -95,7 +95,8 @@ async def gather(connection: Connection, url: str, home: Path, case_id: uuid.UUI
     if len(places) > MAX_PLACES:
         raise LimitExceeded(f"claimed_addresses: a case's claims name at most {MAX_PLACES} addresses")
     sales = await _sales(connection, places)
-    grounds = await _grounds(connection, url, home, {chain for chain, _ in places})
+    async with connected(url) as reader:  # a ledger is read in a transaction of its own
+        grounds = await _grounds(reader, url, home, {chain for chain, _ in places})
     carrying = sorted({each.place for each in claims if each.role in CARRIES and each.company in asked})[:SHARED]
     shares = await asyncio.to_thread(_shares, grounds, carrying)
     creations = await _creations(connection, grounds, places)
@@ -138,7 +139,7 @@ async def _sales(connection: Connection, places: set[Place]) -> list[Sale]:
         agents = tuple((("eth", each["payer"]), int(each["beneficiaries"])) for each in body.get("agents", []))
         received = ", ".join(f"{each['amount']} base units of {each['asset']}" for each in body["received_gross"])
         found[row["finding_id"]] = Sale(
-            row["finding_id"], contract, collectors, body["rate"], received, evidence, agents
+            row["finding_id"], contract, collectors, body["rate"], body["window"][0][:10], received, evidence, agents
         )
     return [found[name] for name in sorted(found)]
 

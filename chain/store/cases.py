@@ -118,6 +118,13 @@ class CaseStore:
             raise CaseClosed()
         return case
 
+    async def basis(self, case_id: uuid.UUID) -> str:
+        """The digest of what the links were last inferred from; empty before the first time."""
+        return str(await self.connection.fetchval(self._sql["basis"], case_id))
+
+    async def set_basis(self, case_id: uuid.UUID, basis: str) -> None:
+        await self.connection.execute(self._sql["set_basis"], case_id, basis)
+
     async def cases(self) -> list[dict[str, Any]]:
         """The newest first."""
         return [dict(row) for row in await self.connection.fetch(self._sql["cases"])]

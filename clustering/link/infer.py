@@ -101,6 +101,8 @@ class Sale:
     collectors: tuple[tuple[Place, str, tuple[str, ...]], ...]
     """(address, what it collected, transactions)"""
     rate: str
+    day: str = ""
+    """Of its first purchase, ISO 8601"""
     received: str = ""
     transactions: tuple[str, ...] = ()
     agents: tuple[tuple[Place, int], ...] = ()
@@ -190,7 +192,9 @@ def _claimed(material: Material) -> Iterator[Link]:
             if each.against and (each.company, each.place) == (company, place)
         ]  # fmt: skip
         facts = _sold(material, place) if role in CARRIES else ()
-        yield _settled(material, company, place, role, [*items, *against, *facts, *_labels(material, company, place)])
+        said_of_it = [*items, *against, *facts, *_labels(material, company, place)]
+        agents = tuple(each for sale in material.sales if sale.contract == place for each in sale.agents)
+        yield replace(_settled(material, company, place, role, said_of_it), agents=agents)
 
 
 def _sold(material: Material, place: Place) -> Iterator[Item]:

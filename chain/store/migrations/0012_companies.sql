@@ -90,7 +90,8 @@ create table case_file (
   opened_by text not null,
   opened_at timestamptz not null default clock_timestamp(),
   closed_at timestamptz,
-  erased_at timestamptz
+  erased_at timestamptz,
+  basis text not null default ''                   -- digest of all that the links were inferred from
 );
 
 -- Which keys may work in which case.

@@ -5,10 +5,16 @@ select open_case($1, $2, $3, $4, $5, $6);
 
 -- name: lock
 -- One writer of a case at a time: rows of it are numbered.
-select pg_advisory_xact_lock(hashtextextended('headwater case ' || $1::text, 0));
+select pg_advisory_xact_lock(hashtextextended('headwater case ' || $1::uuid::text, 0));
 
 -- name: case
-select * from case_file where case_id = $1;
+select case_id, title, question, convention, reason, opened_by, opened_at, closed_at, erased_at from case_file where case_id = $1;
+
+-- name: basis
+select basis from case_file where case_id = $1;
+
+-- name: set_basis
+update case_file set basis = $2 where case_id = $1;
 
 -- name: cases
 select case_id, title, opened_by, opened_at, closed_at, erased_at from case_file order by opened_at desc, case_id;
