@@ -73,7 +73,7 @@ def pinyin(name: str) -> str:
 
 @cache
 def _simplified() -> Callable[[str], str]:
-    import opencc  # its tables take a tenth of a second, which few commands need
+    import opencc  # noqa: PLC0415 (its tables take a tenth of a second, which few commands need)
 
     convert: Callable[[str], str] = opencc.OpenCC("t2s").convert
     return convert
@@ -81,6 +81,6 @@ def _simplified() -> Callable[[str], str]:
 
 @cache
 def _read() -> Callable[[str], Any]:
-    import pypinyin  # four tenths
+    import pypinyin  # noqa: PLC0415 (four tenths)
 
     return pypinyin.lazy_pinyin

@@ -18,7 +18,6 @@ from chain.store.postgres import Connection
 from clustering.link.evidence import Item, Message
 from clustering.link.infer import Key, Link, infer
 
-
 GATHER_SECONDS = 600
 """For which the case stays locked while ledgers are read."""
 
