@@ -41,8 +41,9 @@ COMMANDS = dict(_commands(typer.main.get_command(app)))
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_and_option_is_documented(name: str) -> None:
     text = _text("commands.md")
-    assert f"`{name}" in text, name
-    section = text.split(f"`{name}", 1)[1].split("\n## ", 1)[0]
+    heading = f"## `{name}`"
+    assert heading in text, name
+    section = text.split(heading, 1)[1].split("\n## ", 1)[0]
     for parameter in COMMANDS[name].params:
         for option in parameter.opts:
             if option.startswith("--") and option not in ("--help", "--format"):
