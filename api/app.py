@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
@@ -11,14 +12,21 @@ import asyncpg
 from fastapi import Depends, FastAPI
 
 from api import problems
+from api.access.audit_log import keep_sealed
+from api.access.guard import NoKeysInUrls, Requires, anonymous_scopes, refuse_open_routes
+from api.access.limits import Limits
+from api.access.role import service_url
+from api.access.scopes import CHAIN_READ, TRACE_RUN
 from api.answers.opening import ViewCache
 from api.answers.state import VERSION
 from api.cursors import Cursors
 from api.instance import Instance
 from api.labels.column import LabelCache
-from api.routes import addresses, clusters, ethereum, exposure, held, jobs, labels, ledger
+from api.routes import addresses, cases, clusters, companies, ethereum, exposure, held, jobs, labels, ledger
 from api.routes.service import Service, known_parameters
+from api.routes.service import problems as problems_of
 from chain.errors import HeadwaterError
+from chain.settings import Settings
 from chain.store.answers import reading
 
 POOL_SIZE = 8
@@ -27,6 +35,21 @@ POOL_SIZE = 8
 DESCRIPTION = """Answers rest on what is loaded and say so: `as_of`, `clustering` and `coverage` stand in
 each. Amounts are decimal strings in base units. A cluster holds by convention; it is not a finding of
 ownership."""
+
+OPEN = (
+    (jobs, TRACE_RUN),
+    (exposure, CHAIN_READ),
+    (ethereum, CHAIN_READ),
+    (ledger, CHAIN_READ),
+    (addresses, CHAIN_READ),
+    (clusters, CHAIN_READ),
+    (held, CHAIN_READ),
+    (labels, CHAIN_READ),
+)
+"""Routers that know no company, and the scope that each asks for. Earlier ones match first."""
+
+GUARDED = (companies, cases)
+"""Routers whose routes each declare their scope."""
 
 log = logging.getLogger("headwater")
 
@@ -39,17 +62,27 @@ def create_app(instance: Instance | None = None) -> FastAPI:
         if instance is None:
             yield
             return
-        async with _pool(instance) as pool:
+        settings = instance.settings
+        url = await service_url(instance)
+        async with _pool(url, settings) as pool:
             service = Service(
-                ViewCache(instance.url, instance.home, pool),
+                ViewCache(url, instance.home, pool),
                 Cursors.of_instance(instance.home),
                 pool,
-                LabelCache(instance.url, instance.home),
+                LabelCache(url, instance.home),
+                Limits(settings.rate_per_second, settings.rate_burst),
+                anonymous_scopes(settings.anonymous_scopes.split(",")),
             )
             app.state.service = service
             with contextlib.suppress(HeadwaterError):  # it will be tried again at the first request
                 await service.views.refresh()
-            yield
+            sealing = asyncio.create_task(keep_sealed(service.connection, instance.home))
+            try:
+                yield
+            finally:
+                sealing.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await sealing
 
     app = FastAPI(
         title="Headwater",
@@ -61,20 +94,26 @@ def create_app(instance: Instance | None = None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for module in (jobs, exposure, ethereum, ledger, addresses, clusters, held, labels):
-        app.include_router(module.router, prefix="/v1", dependencies=[Depends(known_parameters)])
+    app.add_middleware(NoKeysInUrls)
+    for router in GUARDED:
+        needs = [Depends(known_parameters)]
+        app.include_router(router.router, prefix="/v1", dependencies=needs, responses=problems_of(401, 403, 429))
+    for module, scope in OPEN:
+        needs = [Depends(Requires(scope)), Depends(known_parameters)]
+        app.include_router(module.router, prefix="/v1", dependencies=needs, responses=problems_of(401, 403, 429))
+    refuse_open_routes(app)
     return app
 
 
 @contextlib.asynccontextmanager
-async def _pool(instance: Instance) -> AsyncIterator[asyncpg.Pool[Any]]:
+async def _pool(url: str, chosen: Settings) -> AsyncIterator[asyncpg.Pool[Any]]:
     settings = {
-        "statement_timeout": str(instance.settings.statement_timeout_ms),
+        "statement_timeout": str(chosen.statement_timeout_ms),
         "idle_in_transaction_session_timeout": "10000",
         "application_name": "headwater serve",
     }
     async with reading():
-        pool = await asyncpg.create_pool(instance.url, min_size=1, max_size=POOL_SIZE, server_settings=settings)
+        pool = await asyncpg.create_pool(url, min_size=1, max_size=POOL_SIZE, server_settings=settings)
     try:
         yield pool
     finally:

@@ -10,12 +10,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.access.role import role_name
+from api.companies import names
 from api.instance import Instance, open_instance
 from chain.bitcoin.hashes import load_libcrypto
 from chain.errors import HeadwaterError
 from chain.load import open_columns
 from chain.settings import Settings
+from chain.store.access import role_exists, role_faults
 from chain.store.answers import AnswerStore
+from chain.store.companies import CompanyStore
 from chain.store.ledger import LedgerStore
 from chain.store.postgres import Connection, connected
 
@@ -79,26 +83,36 @@ async def _durability(_: Instance, connection: Connection) -> Finding:
     return Finding("fsync", fsync == "on", str(fsync), "turn fsync on: a commit must outlive a power failure")
 
 
-async def _role(instance: Instance, connection: Connection) -> Finding:
-    """The embedded server is ours alone; on a server of others, row security must hold for our role."""
+async def _role(_: Instance, connection: Connection) -> Finding:
+    """Commands work as the role that holds the tables; migrations need it to create."""
     role = await AnswerStore(connection).role()
-    can = {
-        "superuser": role.superuser,
-        "bypasses row security": role.bypasses_row_security,
-        "can create": role.may_create,
-    }
-    too_much = instance.settings.database_url is not None and (role.superuser or role.bypasses_row_security)
     return Finding(
         "database role",
-        role.may_create and not too_much,
-        f"{role.name}: " + (", ".join(word for word, has in can.items() if has) or "can only read"),
-        "name a role in HEADWATER_DATABASE_URL with NOSUPERUSER, NOBYPASSRLS and CREATE on its database",
+        role.may_create,
+        f"{role.name}: {'can create' if role.may_create else 'can only read'}",
+        "name a role in HEADWATER_DATABASE_URL with CREATE on its database",
     )
 
 
+async def _service_role(instance: Instance, connection: Connection) -> Finding:
+    """Row security must hold for the role that the service works as; one that was not made yet is made by `serve`."""
+    role = await role_name(instance, connection)
+    if instance.settings.service_database_url is None and not await role_exists(connection, role):
+        return Finding("service role", True, f"{role}: made when the service starts")
+    faults = await role_faults(connection, role)
+    found = " and ".join(faults) or "holds nothing, and row security holds for it"
+    return Finding(
+        "service role", not faults, f"{role}: {found}",
+        "HEADWATER_SERVICE_DATABASE_URL names a role with NOSUPERUSER and NOBYPASSRLS that is the holder of no table",
+    )  # fmt: skip
+
+
 async def _encoding(_: Instance, connection: Connection) -> Finding:
+    """Names of companies in any script must be kept and found by their beginning, whatever the server's collation."""
     encoding = await connection.fetchval("show server_encoding")
-    return Finding("encoding", encoding == "UTF8", str(encoding), "make the database with encoding UTF8")
+    found = await CompanyStore(connection).finds(names.key("騰訊計算機"), names.key("腾讯"))
+    said = f"{encoding}: names of any script are {'found' if found else 'not found'}"
+    return Finding("encoding", encoding == "UTF8" and found, said, "make the database with encoding UTF8")
 
 
 async def _columns(instance: Instance, connection: Connection) -> Finding:
@@ -118,6 +132,7 @@ async def _columns(instance: Instance, connection: Connection) -> Finding:
 
 _CHECKS: tuple[Callable[[Instance, Connection], Awaitable[Finding]], ...] = (
     _role,
+    _service_role,
     _durability,
     _encoding,
     _columns,

@@ -101,7 +101,7 @@ async def _expected(request: Request, error: Exception) -> Response:
         errors = [{"pointer": "address", **named, "position": error.position}]
     elif isinstance(error, InvalidParameter):
         errors = [{"pointer": error.name, **named}]
-    return problem(request, error.status, error.problem_type, _detail(request, error), errors)
+    return problem(request, error.status, error.problem_type, _detail(request, error), errors, error.headers)
 
 
 def _detail(request: Request, error: HeadwaterError) -> str:

@@ -19,12 +19,19 @@ problems; nothing else in the code knows HTTP statuses of errors.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class HeadwaterError(Exception):
     """Something that Headwater expects to go wrong went wrong."""
 
     problem_type = "error"
     status = 500
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What an HTTP answer says beside the problem."""
+        return {}
 
     def __init__(self, message: str | None = None) -> None:
         doc = (type(self).__doc__ or "").strip().splitlines()

@@ -33,6 +33,16 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = Field(
         default=2_000, ge=1, description="Bound on each SQL statement that a REST request runs"
     )
+    service_database_url: SecretStr | None = Field(
+        default=None,
+        description="The service's own role on that Postgres, where somebody else manages roles; left out, one is made",
+    )
+    anonymous_scopes: str = Field(
+        default="chain:read,trace:run",
+        description="What a caller without a key may do; nothing that has to do with companies can be in it",
+    )
+    rate_per_second: float = Field(default=200, gt=0, description="Requests a second that one caller may go on making")
+    rate_burst: int = Field(default=1_000, ge=1, description="Requests that one caller may make at once")
 
     @property
     def folder(self) -> Path:

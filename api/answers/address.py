@@ -47,6 +47,7 @@ def address_body(
         "asked": named.asked,
         "answers": [_answer(holder) for holder in named.knowing],
         "labels": None,
+        "company_links": None,
     }
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
+from api.answers.company_shapes import LinksBody
 from api.answers.label_shapes import AddressLabels
 from api.answers.shapes import Amount, Answer, Asked, Cluster, ClusterName, Facts
 
@@ -26,6 +27,8 @@ class AddressBody(TypedDict):
     answers: list[AddressAnswer]
     labels: AddressLabels | None
     """Null where labels were not asked for."""
+    company_links: LinksBody | None
+    """In the case that was named; null where none was."""
 
 
 class AddressTransaction(TypedDict):

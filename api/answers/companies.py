@@ -119,7 +119,7 @@ async def links_body(
     connection: Connection, language: Language, case_id: Any, reader: str, *, company: Any = None,
     place: tuple[str, str] | None = None, clusters: frozenset[str] = frozenset(),
 ) -> LinksBody:  # fmt: skip
-    """Links of a case as they stand, of a company, or of an address and the clusters that it is in.
+    """Links of a case as they stand, of a company, or of an address and the clusters (without run) that it is in.
 
     Which forms the reader is given is kept, so that it can be told when they change.
     """
@@ -133,14 +133,19 @@ async def links_body(
         for each in found
     ]
     standing = any(each["standing"] != "not linked" for each in items)
+    looked = place is not None or any(
+        claim.withdrawn_at is None and company in (None, claim.company_id) for claim in await store.claims(case_id)
+    )
     return {
         "case": str(case_id),
         "items": items,
-        "coverage": "" if standing else say(language, "coverage.reviewed"),
+        "coverage": "" if standing else say(language, "coverage.reviewed" if looked else "coverage.none"),
     }
 
 
 def _asked(link: StoredLink, company: Any, place: tuple[str, str] | None, clusters: frozenset[str]) -> bool:
     if company is not None and link.company_id != company:
         return False
-    return place is None or (link.chain, link.address) == place or (link.body.get("cluster") or "-") in clusters
+    if place is None or (link.chain, link.address) == place:
+        return True
+    return (link.body.get("cluster") or "").partition("@")[0] in clusters

@@ -130,6 +130,9 @@ class LinkBody(TypedDict):
     notes: list[str]
     agents: list[str]
     observed_in: list[str]
+    """Datasets in which the address is observed"""
+    coverage: str
+    """Why it is observed in none; empty where it is in one"""
     conduct: list[str]
     convention: str
     candidates: int
@@ -201,6 +204,28 @@ class CaseBody(TypedDict):
     entries: list[EntryBody]
     changed_since_shown: list[dict[str, Any]]
     """Readers whose last sight of a link is not how it stands now"""
+
+
+class CaseRow(TypedDict):
+    case: str
+    href: str
+
+
+class CasesBody(TypedDict):
+    items: list[CaseRow]
+    next: str | None
+
+
+class LinkVersion(TypedDict):
+    version: int
+    at: str
+    body: dict[str, Any]
+    """What sentences are made of, as it was kept"""
+
+
+class LinkVersionsBody(TypedDict):
+    link: str
+    versions: list[LinkVersion]
 
 
 class ContestRow(TypedDict):

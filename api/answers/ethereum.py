@@ -88,7 +88,7 @@ async def address_body(
             answers.append(await _address(connection, each, codec.encode(key), found))
     return {
         "chain": "eth", "address": codec.encode(key), "kind": "account", "observed": bool(answers), "asked": asked,
-        "answers": answers, "labels": None,
+        "answers": answers, "labels": None, "company_links": None,
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
+from api.answers.company_shapes import LinksBody
 from api.answers.label_shapes import AddressLabels
 from api.answers.relation_shapes import Common, RelationCount, RelationRow
 from api.answers.shapes import Amount, Asked, AsOf, ClusteringName, ClusterName, Limit, Seen
@@ -89,6 +90,8 @@ class EthereumAddressBody(TypedDict):
     asked: list[Asked]
     answers: list[EthereumAddressAnswer]
     labels: AddressLabels | None
+    company_links: LinksBody | None
+    """In the case that was named; null where none was."""
 
 
 class BalancesAnswer(EthereumAnswer):

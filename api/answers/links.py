@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.answers import text
-from api.answers.company_shapes import ContestBody, ContestRow, DecisionRow, LinkBody, LinkItem
+from api.answers.company_shapes import (
+    ContestBody,
+    ContestRow,
+    DecisionRow,
+    LinkBody,
+    LinkItem,
+    LinkVersion,
+    LinkVersionsBody,
+)
 from api.words import Language, say
 from chain.store.cases import LinkDecision, StoredLink
 from clustering.link.contest import Contest, Element, Outcome
@@ -51,6 +59,9 @@ def link_body(
             say(language, "agent", address=each["address"], count=each["paid_for"]) for each in body.get("agents", [])
         ],
         "observed_in": body.get("observed_in", []),
+        "coverage": ""
+        if gone or body.get("observed_in")
+        else unseen(language, [each["as_of"] or {} for each in body.get("as_of", [])]),
         "conduct": [
             _conduct(language, sale["day"], rule) for sale in body.get("conduct", []) for rule in sale["rules"]
         ],
@@ -60,6 +71,14 @@ def link_body(
         "as_of": body.get("as_of", []),
         "statement": statement,
     }
+
+
+def unseen(language: Language, as_of: Sequence[Mapping[str, Any]]) -> str:
+    """Why nothing is seen of an address (EVIDENCE 20): nothing of its chain is loaded, or not until some block."""
+    heights = [each["height"] for each in as_of if each.get("height") is not None]
+    if not as_of or not heights:
+        return say(language, "coverage.none")
+    return say(language, "coverage.unseen", height=max(heights))
 
 
 def standing(body: Mapping[str, Any], version: int, decisions: Sequence[LinkDecision]) -> str:
@@ -113,6 +132,14 @@ def _decision(decision: LinkDecision) -> DecisionRow:
         "by": decision.by,
         "at": str(text.stamp(decision.at)),
     }
+
+
+def versions_body(link: str, versions: Sequence[Mapping[str, Any]]) -> LinkVersionsBody:
+    """Every form that a link had, the oldest first."""
+    rows: list[LinkVersion] = [
+        {"version": each["version"], "at": str(text.stamp(each["at"])), "body": each["body"]} for each in versions
+    ]
+    return {"link": link, "versions": rows}
 
 
 def contest_body(language: Language, link: str, found: Contest) -> ContestBody:

@@ -8,6 +8,7 @@ import typer
 
 from api.answers.view import InvalidParameter
 from api.cli import (
+    access,
     audit,
     case,
     chain,
@@ -49,6 +50,8 @@ app.add_typer(detect.app, name="detect", help="What is suspected, found on the c
 app.add_typer(labels.app, name="labels", help="What sources say of addresses.")
 app.add_typer(company.app, name="company", help="Companies, flags, and the links of their cases.")
 app.add_typer(case.app, name="case", help="What a person works in.")
+app.add_typer(access.key, name="key", help="Who may ask the service.")
+app.add_typer(access.log, name="audit-log", help="What was asked of companies and cases.")
 app.add_typer(columns.app, name="columns", help="The memory-mapped columns that follow the database.")
 app.add_typer(prices.app, name="prices", help="What assets were worth, as somebody stated it.")
 app.add_typer(measure.app, name="measure", help="What the rules get right, counted.")

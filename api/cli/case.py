@@ -12,16 +12,17 @@ from typing import Annotated, Any
 import typer
 
 from api.answers import text
-from api.answers.companies import case_body, links_body
+from api.answers.companies import case_body
 from api.answers.company_shapes import LinkBody
 from api.answers.links import contest_body
-from api.cli.options import FormatOption, local_person, run, settings
+from api.cli.audited import audited
+from api.cli.options import FormatOption, local_person, run
 from api.cli.output import Format, print_lines, print_object, print_rows
 from api.companies import cases
 from api.companies.identifiers import read_handle
-from api.instance import Instance, session
+from api.instance import Instance
 from api.linking.contesting import contest_of
-from api.linking.recompute import refresh
+from api.linking.reading import links_now
 from api.words import Language, say
 from chain.store.cases import CaseStore
 from chain.store.companies import CompanyStore
@@ -51,30 +52,28 @@ def create(
 ) -> None:
     """Open a case; prints its id."""
 
-    async def work() -> uuid.UUID:
-        async with session(settings()) as (_, connection), connection.transaction():
-            found = [await _company(connection, each) for each in company or []]
-            made = await cases.open_case(connection, title, question, convention, reason, local_person())
-            await cases.add_candidates(connection, made, found, local_person())
-            return made
+    async def work(_: Instance, connection: Connection) -> uuid.UUID:
+        found = [await _company(connection, each) for each in company or []]
+        made = await cases.open_case(connection, title, question, convention, reason, local_person())
+        await cases.add_candidates(connection, made, found, local_person())
+        return made
 
-    print_lines([str(run(work()))])
+    print_lines([str(run(audited("case create", title, work)))])
 
 
 @app.command("list")
 def list_command(form: FormatOption = Format.TABLE) -> None:
     """All cases of this instance, the newest first."""
 
-    async def work() -> list[dict[str, Any]]:
-        async with session(settings()) as (_, connection):
-            return await CaseStore(connection).cases()
+    async def work(_: Instance, connection: Connection) -> list[dict[str, Any]]:
+        return await CaseStore(connection).cases()
 
     rows = [
         {
             "case": str(each["case_id"]), "title": each["title"], "opened_by": each["opened_by"],
             "opened_at": text.stamp(each["opened_at"]), "closed_at": text.stamp(each["closed_at"]),
         }
-        for each in run(work())
+        for each in run(audited("case list", "", work))
     ]  # fmt: skip
     print_rows(rows, form, ["case", "title", "opened_by", "opened_at", "closed_at"])
 
@@ -83,23 +82,21 @@ def list_command(form: FormatOption = Format.TABLE) -> None:
 def show(case: Case, form: FormatOption = Format.TABLE) -> None:
     """Question, convention, candidates, exhibits, claims, notes, and who was shown what has changed since."""
 
-    async def work() -> Any:
-        async with session(settings()) as (_, connection):
-            return await case_body(connection, _uuid(case))
+    async def work(_: Instance, connection: Connection) -> Any:
+        return await case_body(connection, _uuid(case))
 
-    print_object(run(work()), form)
+    print_object(run(audited("case show", case, work, _uuid(case))), form)
 
 
 @app.command("add-company")
 def add_company(case: Case, company: Annotated[list[str], typer.Argument(help="Candidates")]) -> None:
     """Companies that the case asks of."""
 
-    async def work() -> None:
-        async with session(settings()) as (_, connection):
-            found = [await _company(connection, each) for each in company]
-            await cases.add_candidates(connection, _uuid(case), found, local_person())
+    async def work(_: Instance, connection: Connection) -> None:
+        found = [await _company(connection, each) for each in company]
+        await cases.add_candidates(connection, _uuid(case), found, local_person())
 
-    run(work())
+    run(audited("case add-company", case, work, _uuid(case)))
 
 
 @app.command("add-exhibit")
@@ -114,14 +111,13 @@ def add_exhibit(
     """Add a file; prints its number and SHA-256."""
     when = date.today() if day is None else day.date()
 
-    async def work() -> tuple[int, str]:
-        async with session(settings()) as (_, connection):
-            data = cases.read_file(file)
-            return await cases.add_exhibit(
-                connection, _uuid(case), file.name, data, root, collector, method, when, local_person()
-            )
+    async def work(_: Instance, connection: Connection) -> tuple[int, str]:
+        data = cases.read_file(file)
+        return await cases.add_exhibit(
+            connection, _uuid(case), file.name, data, root, collector, method, when, local_person()
+        )
 
-    number, digest = run(work())
+    number, digest = run(audited("case add-exhibit", case, work, _uuid(case)))
     print_lines([f"{number} {digest}"])
 
 
@@ -134,11 +130,10 @@ def note(
     """Add a note, or the name of a trace's run or of a finding."""
     words = sys.stdin.read() if body == "-" else body
 
-    async def work() -> int:
-        async with session(settings()) as (_, connection):
-            return await cases.add_entry(connection, _uuid(case), kind, words, local_person())
+    async def work(_: Instance, connection: Connection) -> int:
+        return await cases.add_entry(connection, _uuid(case), kind, words, local_person())
 
-    print_lines([str(run(work()))])
+    print_lines([str(run(audited("case note", case, work, _uuid(case))))])
 
 
 @app.command("claim")
@@ -158,59 +153,39 @@ def claim(
     if not colon:
         raise typer.BadParameter("an address is CHAIN:ADDRESS, as btc:1A1z… or eth:0x…")
 
-    async def work() -> int:
-        async with session(settings()) as (_, connection):
-            of = _uuid(case)
-            found = root or await _root(connection, of, exhibit)
-            new = cases.NewClaim(
-                await _company(connection, company), chain, written, role, kind, found, statement, exhibit, against
-            )
-            return await cases.add_claim(connection, of, new, local_person())
+    async def work(_: Instance, connection: Connection) -> int:
+        of = _uuid(case)
+        found = root or await cases.root_of(connection, of, exhibit)
+        new = cases.NewClaim(
+            await _company(connection, company), chain, written, role, kind, found, statement, exhibit, against
+        )
+        return await cases.add_claim(connection, of, new, local_person())
 
-    print_lines([str(run(work()))])
-
-
-async def _root(connection: Connection, case: uuid.UUID, exhibit: int | None) -> str:
-    for each in await CaseStore(connection).exhibits(case):
-        if each["number"] == exhibit:
-            return str(each["root"])
-    raise typer.BadParameter("--root, or --exhibit with the number of one that the case has")
+    print_lines([str(run(audited("case claim", case, work, _uuid(case))))])
 
 
 @app.command("withdraw-claim")
 def withdraw_claim(case: Case, number: int, reason: Annotated[str, typer.Option(help="Why it counts no more")]) -> None:
     """A claim counts no more; it stays readable."""
 
-    async def work() -> None:
-        async with session(settings()) as (_, connection):
-            await cases.withdraw_claim(connection, _uuid(case), number, reason)
+    async def work(_: Instance, connection: Connection) -> None:
+        await cases.withdraw_claim(connection, _uuid(case), number, reason)
 
-    run(work())
+    run(audited("case withdraw-claim", case, work, _uuid(case)))
 
 
 @app.command("links")
 def links(case: Case, language: LanguageOption = Language.EN, form: FormatOption = Format.TABLE) -> None:
     """All links of a case, inferred anew where something that they rest on changed."""
 
-    async def work() -> Any:
-        async with session(settings()) as (instance, connection):
-            return await links_of(instance, connection, _uuid(case), language)
+    async def work(instance: Instance, connection: Connection) -> Any:
+        return await links_now(connection, instance.url, instance.home, language, _uuid(case), local_person())
 
-    body = run(work())
+    body = run(audited("case links", case, work, _uuid(case)))
     if form is not Format.TABLE:
         print_object(body, form)
         return
     print_lines(link_lines(language, body))
-
-
-async def links_of(
-    instance: Instance, connection: Connection, case: uuid.UUID, language: Language, *, company: uuid.UUID | None = None
-) -> Any:
-    """The links of a case, or of one company in it, as they stand now."""
-    async with connection.transaction():
-        await CaseStore(connection).case(case)
-        await refresh(connection, instance.url, instance.home, case)
-        return await links_body(connection, language, case, local_person(), company=company)
 
 
 def link_lines(language: Language, body: Mapping[str, Any]) -> Iterator[str]:
@@ -251,24 +226,22 @@ def decide(
 ) -> None:
     """Confirm, reject or dispute the form of a link that stands. Grade A takes two persons."""
 
-    async def work() -> None:
-        async with session(settings()) as (_, connection):
-            named = _uuid(link)
-            row = await CaseStore(connection).link(named)
-            await cases.decide(connection, row["case_id"], named, decision, reason, person or local_person())
+    async def work(_: Instance, connection: Connection) -> None:
+        named = _uuid(link)
+        row = await CaseStore(connection).link(named)
+        await cases.decide(connection, row["case_id"], named, decision, reason, person or local_person())
 
-    run(work())
+    run(audited("case decide", link, work))
 
 
 @app.command("versions")
 def versions(link: Link, form: FormatOption = Format.JSON) -> None:
     """Every form that a link was shown in, the oldest first."""
 
-    async def work() -> list[dict[str, Any]]:
-        async with session(settings()) as (_, connection):
-            return await CaseStore(connection).versions(_uuid(link))
+    async def work(_: Instance, connection: Connection) -> list[dict[str, Any]]:
+        return await CaseStore(connection).versions(_uuid(link))
 
-    rows = [{**each, "at": text.stamp(each["at"])} for each in run(work())]
+    rows = [{**each, "at": text.stamp(each["at"])} for each in run(audited("case versions", link, work))]
     print_rows(rows, form, ["version", "at", "body"])
 
 
@@ -276,23 +249,44 @@ def versions(link: Link, form: FormatOption = Format.JSON) -> None:
 def close(case: Case) -> None:
     """Nothing is added to it any more."""
 
-    async def work() -> None:
-        async with session(settings()) as (_, connection):
-            await CaseStore(connection).case(_uuid(case))
-            await CaseStore(connection).close(_uuid(case))
+    async def work(_: Instance, connection: Connection) -> None:
+        await CaseStore(connection).case(_uuid(case))
+        await CaseStore(connection).close(_uuid(case))
 
-    run(work())
+    run(audited("case close", case, work, _uuid(case)))
+
+
+@app.command("add-key")
+def add_key(case: Case, key: Annotated[str, typer.Argument(help="The key's id, as `key list` has it")]) -> None:
+    """Let a key of the service work in the case."""
+
+    async def work(_: Instance, connection: Connection) -> None:
+        await CaseStore(connection).case(_uuid(case))
+        await CaseStore(connection).add_member(_uuid(case), _uuid(key))
+
+    run(audited("case add-key", case, work, _uuid(case)))
+
+
+@app.command("erase")
+def erase(case: Case, reason: Annotated[str, typer.Option(help="Why; it is kept in the audit log")]) -> None:
+    """Take out what people wrote and what was collected, for good; numbers, hashes and the audit log stay."""
+
+    async def work(_: Instance, connection: Connection) -> str:
+        await CaseStore(connection).case(_uuid(case))
+        await CaseStore(connection).erase(_uuid(case))
+        return reason
+
+    run(audited("case erase", f"{case}: {reason}", work, _uuid(case)))
 
 
 def contest(link: Link, language: LanguageOption = Language.EN, form: FormatOption = Format.TABLE) -> None:
     """Infer a link again without each rule, label, document and convention, and pairs: what its result hangs on."""
 
-    async def work() -> Any:
-        async with session(settings()) as (instance, connection), connection.transaction():
-            found = await contest_of(connection, instance.url, instance.home, _uuid(link))
-            return contest_body(language, link, found)
+    async def work(instance: Instance, connection: Connection) -> Any:
+        found = await contest_of(connection, instance.url, instance.home, _uuid(link))
+        return contest_body(language, link, found)
 
-    body = run(work())
+    body = run(audited("contest", link, work))
     if form is not Format.TABLE:
         print_object(body, form)
         return

@@ -14,14 +14,16 @@ import typer
 
 from api.answers.cells import safe_cell
 from api.answers.companies import company_body
-from api.cli.case import CaseOption, LanguageOption, link_lines, links_of
-from api.cli.options import FormatOption, local_person, run, settings
+from api.cli.audited import audited
+from api.cli.case import CaseOption, LanguageOption, link_lines
+from api.cli.options import FormatOption, local_person, run
 from api.cli.output import Format, counted, print_lines, print_object, print_rows, stderr
 from api.companies import flags, names
 from api.companies.flagging import import_flags
 from api.companies.identifiers import read_handle
 from api.companies.importing import Verdict, import_companies
-from api.instance import session
+from api.instance import Instance
+from api.linking.reading import links_now
 from api.words import Language
 from chain.store.companies import CompanyStore
 from chain.store.postgres import Connection
@@ -49,12 +51,11 @@ def import_command(
 ) -> None:
     """Take the companies of a file. Exit code 3 where rows were rejected."""
 
-    async def work() -> tuple[Sequence[Verdict], Path]:
-        async with session(settings()) as (instance, connection):
-            done = await import_companies(connection, file, local_person())
-            return done.verdicts, instance.home / "rejects" / f"companies-{done.sha256[:16]}.csv"
+    async def work(instance: Instance, connection: Connection) -> tuple[Sequence[Verdict], Path]:
+        done = await import_companies(connection, file, local_person())
+        return done.verdicts, instance.home / "rejects" / f"companies-{done.sha256[:16]}.csv"
 
-    _report(*run(work()), verdicts, "company", "companies")
+    _report(*run(audited("company import", file.name, work)), verdicts, "company", "companies")
 
 
 @app.command("flags")
@@ -64,12 +65,11 @@ def flags_command(
 ) -> None:
     """Take the flags of a file. Exit code 3 where rows were rejected."""
 
-    async def work() -> tuple[Sequence[Verdict], Path]:
-        async with session(settings()) as (instance, connection):
-            found = await import_flags(connection, file, local_person())
-            return found, instance.home / "rejects" / f"flags-{file.stem}.csv"
+    async def work(instance: Instance, connection: Connection) -> tuple[Sequence[Verdict], Path]:
+        found = await import_flags(connection, file, local_person())
+        return found, instance.home / "rejects" / f"flags-{file.stem}.csv"
 
-    _report(*run(work()), verdicts, "flag", "flags")
+    _report(*run(audited("company flags", file.name, work)), verdicts, "flag", "flags")
 
 
 def _report(found: Sequence[Verdict], rejects: Path, wanted: Path | None, one: str, many: str) -> None:
@@ -106,15 +106,14 @@ def list_command(
 ) -> None:
     """Companies by name."""
 
-    async def work() -> list[dict[str, Any]]:
-        async with session(settings()) as (_, connection):
-            store = CompanyStore(connection)
-            one = None if identifier is None else await store.find(_handle(identifier))
-            key = None if name is None else names.key(name)
-            found = await store.listed(one, key, None if name is None else names.pinyin(name), None, limit)
-            return [{"company": str(each), "name": said, "flags": count} for said, each, count in found]
+    async def work(_: Instance, connection: Connection) -> list[dict[str, Any]]:
+        store = CompanyStore(connection)
+        one = None if identifier is None else await store.find(_handle(identifier))
+        key = None if name is None else names.key(name)
+        found = await store.listed(one, key, None if name is None else names.pinyin(name), None, limit)
+        return [{"company": str(each), "name": said, "flags": count} for said, each, count in found]
 
-    print_rows(run(work()), form, ["company", "name", "flags"])
+    print_rows(run(audited("company list", "", work)), form, ["company", "name", "flags"])
 
 
 def _handle(text: str) -> tuple[str, str] | uuid.UUID:
@@ -133,11 +132,10 @@ async def found(connection: Connection, text: str) -> uuid.UUID:
 def show(company: Company, form: FormatOption = Format.TABLE) -> None:
     """Names, identifiers, facts, and flags with their history."""
 
-    async def work() -> Any:
-        async with session(settings()) as (_, connection):
-            return company_body(await CompanyStore(connection).company(await found(connection, company)))
+    async def work(_: Instance, connection: Connection) -> Any:
+        return company_body(await CompanyStore(connection).company(await found(connection, company)))
 
-    print_object(run(work()), form)
+    print_object(run(audited("company show", company, work)), form)
 
 
 @app.command("links")
@@ -149,12 +147,13 @@ def links(
 ) -> None:
     """Which addresses are linked to a company in a case, in which role and grade, by what evidence."""
 
-    async def work() -> Any:
-        async with session(settings()) as (instance, connection):
-            of = await found(connection, company)
-            return await links_of(instance, connection, uuid.UUID(case), language, company=of)
+    async def work(instance: Instance, connection: Connection) -> Any:
+        of = await found(connection, company)
+        return await links_now(
+            connection, instance.url, instance.home, language, _uuid(case), local_person(), company=of
+        )
 
-    body = run(work())
+    body = run(audited("company links", company, work, _uuid(case)))
     if form is not Format.TABLE:
         print_object(body, form)
         return
@@ -177,11 +176,10 @@ def flag(
     new = flags.NewFlag(authority, document, day.date(), activity, url, archived)
     said = flags.NewStatus(status, day.date(), instrument)
 
-    async def work() -> tuple[uuid.UUID, bool]:
-        async with session(settings()) as (_, connection):
-            return await flags.add_flag(connection, await found(connection, company), new, said, local_person())
+    async def work(_: Instance, connection: Connection) -> tuple[uuid.UUID, bool]:
+        return await flags.add_flag(connection, await found(connection, company), new, said, local_person())
 
-    named, is_new = run(work())
+    named, is_new = run(audited("company flag", company, work))
     print_lines([f"{named}{'' if is_new else ' (known)'}"])
 
 
@@ -196,11 +194,10 @@ def flag_status(
     """A new entry of a flag's history. Dismissed or withdrawn, it counts no more at once, and stays in the history."""
     said = flags.NewStatus(status, since.date(), instrument, note)
 
-    async def work() -> None:
-        async with session(settings()) as (_, connection):
-            await flags.set_status(connection, _uuid(flag), said, local_person())
+    async def work(_: Instance, connection: Connection) -> None:
+        await flags.set_status(connection, _uuid(flag), said, local_person())
 
-    run(work())
+    run(audited("company flag-status", flag, work))
     print_lines([f"{flag}: {status} since {since.date()}"])
 
 
@@ -208,4 +205,4 @@ def _uuid(text: str) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except ValueError:
-        raise typer.BadParameter(f"{text[:60]!r} is no id of a flag") from None
+        raise typer.BadParameter(f"{text[:60]!r} is no id") from None

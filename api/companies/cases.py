@@ -143,6 +143,14 @@ async def add_claim(connection: Connection, case_id: uuid.UUID, claim: NewClaim,
         )  # fmt: skip
 
 
+async def root_of(connection: Connection, case_id: uuid.UUID, exhibit: int | None) -> str:
+    """The root of a case's exhibit; InvalidParameter `root` where neither is named."""
+    for each in await CaseStore(connection).exhibits(case_id):
+        if each["number"] == exhibit:
+            return str(each["root"])
+    raise InvalidParameter("root", "it is needed, or the number of an exhibit that the case has")
+
+
 async def withdraw_claim(connection: Connection, case_id: uuid.UUID, number: int, reason: str) -> None:
     """It counts no more and stays readable. NotFound."""
     text("reason", reason, MAX_REASON)

@@ -8,12 +8,14 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from api.access.guard import WhereAsked
 from api.answers.address import LOOKUP_ADDRESSES, address_body, lookup_body, transactions_page
 from api.answers.address_shapes import AddressBody, AddressTransactionsBody, LookupBody
 from api.answers.cluster_shapes import ExplainBody
 from api.answers.explain import explain_body
 from api.answers.labels import Asker, address_labels, today
 from api.answers.view import InvalidParameter
+from api.routes.linked import with_links
 from api.routes.service import (
     ANY_FORM,
     DEFAULT_LIMIT,
@@ -45,15 +47,23 @@ MAX_BODY = 8 << 20
     responses=problems(404, 422, 503),
 )
 async def address(
-    chain: Chain, address: Address, service: ServiceOf, as_of: AsOfHeight = None, level: Level = None
+    chain: Chain,
+    address: Address,
+    service: ServiceOf,
+    access: WhereAsked,
+    as_of: AsOfHeight = None,
+    level: Level = None,
 ) -> Response:
-    """In every dataset that knows it. An address never seen is `observed: false`, as of what was asked."""
+    """In every dataset that knows it. An address never seen is `observed: false`, as of what was asked.
+
+    With a key, a purpose and a case: the links to companies in that case, too.
+    """
     views = await service.views.views(chain)
     body = await threaded(lambda: address_body(chain, views, address, as_of, level))
     async with service.connection() as connection:
         asker = Asker(connection, service.label_column, today())
         body["labels"] = await address_labels(asker, chain, views, address, as_of)
-    return answered(body)
+    return await with_links(service, access, body)
 
 
 @router.get(

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
+from api.access.guard import WhereAsked
 from api.answers.ethereum import address_body, balances_body
 from api.answers.ethereum_explain import explain_body
 from api.answers.ethereum_shapes import (
@@ -19,6 +20,7 @@ from api.answers.ethereum_tx import transaction_body
 from api.answers.finding_shapes import FindingsBody
 from api.answers.findings import findings_body
 from api.answers.labels import Asker, address_labels, today
+from api.routes.linked import with_links
 from api.routes.service import DATASET, AsOfHeight, ServiceOf, answered, problems
 
 router = APIRouter()
@@ -40,14 +42,19 @@ EthereumAddress = Annotated[
     response_model=EthereumAddressBody,
     responses=problems(404, 422, 503),
 )
-async def address(address: EthereumAddress, service: ServiceOf, as_of: AsOfHeight = None) -> Response:
-    """In every dataset that knows it. An address never seen is `observed: false`, as of what was asked."""
+async def address(
+    address: EthereumAddress, service: ServiceOf, access: WhereAsked, as_of: AsOfHeight = None
+) -> Response:
+    """In every dataset that knows it. An address never seen is `observed: false`, as of what was asked.
+
+    With a key, a purpose and a case: the links to companies in that case, too.
+    """
     async with service.connection() as connection:
         body = await address_body(connection, address, as_of)
         body["labels"] = await address_labels(
             Asker(connection, service.label_column, today()), "eth", [], address, None
         )
-    return answered(body)
+    return await with_links(service, access, body)
 
 
 @router.get(

@@ -14,6 +14,7 @@ from fastapi import Depends, Path, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.access.limits import Limits
 from api.answers.naming import Handle, read_handle
 from api.answers.opening import ViewCache, pooled
 from api.answers.pages import Place
@@ -44,6 +45,9 @@ class Service:
     cursors: Cursors
     pool: asyncpg.Pool[Any]
     labels: LabelCache
+    limits: Limits
+    anonymous: frozenset[str]
+    """Scopes of a caller without a key"""
     streams: int = 0
     """Streams of events that are open"""
     exposures: int = 0
@@ -148,11 +152,15 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route, for OpenAPI."""
     meaning = {
         400: "The request cannot be read; the problem names what",
+        401: "There is no key, or none that is good",
+        403: "The key has another scope",
         404: "No such thing here",
+        409: "It cannot be changed any more",
         410: "The list has changed; begin it again",
         413: "The body is larger than its limit",
         416: "There is no such range of the file",
         422: "A parameter is not what it must be; the problem names it",
+        429: "Asked too often; Retry-After says when to come again",
         503: "The database or a dataset is not to be had now",
     }
     return {

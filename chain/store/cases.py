@@ -132,6 +132,10 @@ class CaseStore:
     async def close(self, case_id: uuid.UUID) -> None:
         await self.connection.execute(self._sql["close"], case_id)
 
+    async def memberships(self) -> list[uuid.UUID]:
+        """The cases that the session's key is a member of."""
+        return [row["case_id"] for row in await self.connection.fetch(self._sql["memberships"])]
+
     async def add_member(self, case_id: uuid.UUID, key_id: uuid.UUID) -> None:
         await self.connection.execute(self._sql["add_member"], case_id, key_id)
 

@@ -155,6 +155,10 @@ class CompanyStore:
             (await self.flags([company_id])).get(company_id, []),
         )
 
+    async def finds(self, key: str, beginning: str) -> bool:
+        """Whether this server finds a form of a name by a beginning of it, as `listed` does."""
+        return bool(await self.connection.fetchval(self._sql["finds"], key, beginning))
+
     async def listed(
         self, company_id: uuid.UUID | None, key: str | None, pinyin: str | None,
         after: tuple[str, uuid.UUID, str] | None, limit: int,
@@ -199,6 +203,7 @@ class CompanyStore:
         self, flag_id: uuid.UUID, status: str, since: date, instrument: str, note: str, by: str
     ) -> uuid.UUID:
         """The company whose flag it is; NotFound where there is no such flag. In a transaction."""
+        await self.connection.execute(self._sql["hold_flag"], flag_id)
         company = await self.connection.fetchval(self._sql["flag_company"], flag_id)
         if company is None:
             raise NotFound(f"there is no flag {flag_id}")

@@ -22,6 +22,9 @@ select case_id, title, opened_by, opened_at, closed_at, erased_at from case_file
 -- name: close
 update case_file set closed_at = clock_timestamp() where case_id = $1 and closed_at is null;
 
+-- name: memberships
+select case_id from case_member order by case_id;
+
 -- name: add_member
 insert into case_member (case_id, key_id) values ($1, $2) on conflict do nothing;
 

@@ -55,6 +55,9 @@ select count(distinct other.company_id) from company_name mine
 join company_name other on other.key = mine.key and other.company_id <> mine.company_id
 where mine.company_id = $1 and mine.kind = 'legal';
 
+-- name: finds
+select ($1 collate "C") ^@ ($2 collate "C") and length($2) = 2 and ($2 collate "C") < ($1 collate "C");
+
 -- name: listed
 -- Companies by name, from a place on; $2 and $3 are a form and its pinyin, searched from the beginning, or null.
 select name.name, name.company_id,
@@ -80,5 +83,9 @@ select flag.*, status.version, status.status, status.since, status.instrument, s
 from flag join flag_status status using (flag_id) where flag.company_id = any($1::uuid[])
 order by flag.company_id, flag.document_date, flag.flag_id, status.version;
 
+-- name: hold_flag
+-- One writer of a flag's history at a time: its entries are numbered.
+select pg_advisory_xact_lock(hashtextextended('headwater flag ' || $1::uuid::text, 0));
+
 -- name: flag_company
-select company_id from flag where flag_id = $1 for update;
+select company_id from flag where flag_id = $1;
