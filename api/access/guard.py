@@ -228,9 +228,9 @@ Purpose = Annotated[
 CaseName = Annotated[str | None, Header(alias="Headwater-Case", description="The case in which it is asked")]
 
 
-def of_case(request: Request, purpose: Purpose = None) -> Access:
+def of_case(request: Request, purpose: Purpose = None, named: CaseName = None) -> Access:
     """For routes whose path names the case, or that open one. InvalidParameter naming the header."""
-    return Access(request, _purpose(purpose), None)
+    return Access(request, _purpose(purpose), None if named is None else case_id("Headwater-Case", named))
 
 
 def of_company(request: Request, purpose: Purpose = None, case: CaseName = None) -> Access:

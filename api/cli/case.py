@@ -23,6 +23,7 @@ from api.companies.identifiers import read_handle
 from api.instance import Instance
 from api.linking.contesting import contest_of
 from api.linking.reading import links_now
+from api.linking.recompute import refresh
 from api.words import Language, say
 from chain.store.cases import CaseStore
 from chain.store.companies import CompanyStore
@@ -82,7 +83,9 @@ def list_command(form: FormatOption = Format.TABLE) -> None:
 def show(case: Case, form: FormatOption = Format.TABLE) -> None:
     """Question, convention, candidates, exhibits, claims, notes, and who was shown what has changed since."""
 
-    async def work(_: Instance, connection: Connection) -> Any:
+    async def work(instance: Instance, connection: Connection) -> Any:
+        await CaseStore(connection).case(_uuid(case))
+        await refresh(connection, instance.url, instance.home, _uuid(case))
         return await case_body(connection, _uuid(case))
 
     print_object(run(audited("case show", case, work, _uuid(case))), form)

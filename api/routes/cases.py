@@ -22,6 +22,7 @@ from api.answers.view import InvalidParameter
 from api.companies import cases
 from api.companies.identifiers import read_handle
 from api.linking.reading import links_now
+from api.linking.recompute import refresh
 from api.routes.sent import body_of, schema_of
 from api.routes.service import ServiceOf, bounded_body, problems
 from chain.errors import NotFound
@@ -133,10 +134,11 @@ async def post_case(request: Request, access: OfCase) -> Response:
     responses=problems(404, 422, 503),
     dependencies=READ,
 )
-async def get_case(case: CaseId, access: OfCase) -> Response:
+async def get_case(case: CaseId, access: OfCase, service: ServiceOf) -> Response:
     """And who was shown a form of a link that changed since."""
     named = _case(case)
     async with access.working(named) as work:
+        await refresh(work.connection, service.views.url, service.views.home, named)
         return work.answered(await case_body(work.connection, named), 1)
 
 
