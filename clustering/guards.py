@@ -98,7 +98,7 @@ def judge(
     check_addresses(len(forest), u, v)
     if len(entity) != len(forest) or len(verdicts) != len(u):
         raise ValueError(
-            f"{len(entity)} entities of {len(forest)} addresses, {len(verdicts)} verdicts of {len(u)} links"
+            f"{len(entity)} entities of {len(forest)} addresses, {len(verdicts)} judgements of {len(u)} links"
         )
     if first_ordinal < forest.next_ordinal:
         raise ValueError(f"ordinal {first_ordinal} is not after the last one: {forest.next_ordinal - 1}")

@@ -12,7 +12,7 @@ from api.answers.shapes import Amount, Answer, Asked, RuleWords
 class TransactionClass(TypedDict):
     """Which form a transaction has, by which rule, and why."""
 
-    name: Literal["none", "coinjoin", "ambiguous", "single owner"]
+    name: Literal["none", "coinjoin", "ambiguous", "single party"]
     """What follows from the form."""
     form: str | None
     protocol: str | None

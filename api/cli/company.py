@@ -21,7 +21,7 @@ from api.cli.output import Format, counted, print_lines, print_object, print_row
 from api.companies import flags, names
 from api.companies.flagging import import_flags
 from api.companies.identifiers import read_handle
-from api.companies.importing import Verdict, import_companies
+from api.companies.importing import Outcome, import_companies
 from api.instance import Instance
 from api.linking.reading import links_now
 from api.words import Language
@@ -47,35 +47,35 @@ def company() -> None:
 @app.command("import")
 def import_command(
     file: Annotated[Path, typer.Argument(help="CSV; docs/companies.md names the columns")],
-    verdicts: Annotated[Path | None, typer.Option(help="Write what became of each row to this CSV file")] = None,
+    outcomes: Annotated[Path | None, typer.Option(help="Write what became of each row to this CSV file")] = None,
 ) -> None:
     """Take the companies of a file. Exit code 3 where rows were rejected."""
 
-    async def work(instance: Instance, connection: Connection) -> tuple[Sequence[Verdict], Path]:
+    async def work(instance: Instance, connection: Connection) -> tuple[Sequence[Outcome], Path]:
         done = await import_companies(connection, file, local_person())
-        return done.verdicts, instance.home / "rejects" / f"companies-{done.sha256[:16]}.csv"
+        return done.outcomes, instance.home / "rejects" / f"companies-{done.sha256[:16]}.csv"
 
-    _report(*run(audited("company import", file.name, work)), verdicts, "company", "companies")
+    _report(*run(audited("company import", file.name, work)), outcomes, "company", "companies")
 
 
 @app.command("flags")
 def flags_command(
     file: Annotated[Path, typer.Argument(help="CSV; docs/companies.md names the columns")],
-    verdicts: Annotated[Path | None, typer.Option(help="Write what became of each row to this CSV file")] = None,
+    outcomes: Annotated[Path | None, typer.Option(help="Write what became of each row to this CSV file")] = None,
 ) -> None:
     """Take the flags of a file. Exit code 3 where rows were rejected."""
 
-    async def work(instance: Instance, connection: Connection) -> tuple[Sequence[Verdict], Path]:
+    async def work(instance: Instance, connection: Connection) -> tuple[Sequence[Outcome], Path]:
         found = await import_flags(connection, file, local_person())
         return found, instance.home / "rejects" / f"flags-{file.stem}.csv"
 
-    _report(*run(audited("company flags", file.name, work)), verdicts, "flag", "flags")
+    _report(*run(audited("company flags", file.name, work)), outcomes, "flag", "flags")
 
 
-def _report(found: Sequence[Verdict], rejects: Path, wanted: Path | None, one: str, many: str) -> None:
+def _report(found: Sequence[Outcome], rejects: Path, wanted: Path | None, one: str, many: str) -> None:
     """What became of the rows; rejected ones always go to a file that is named."""
-    bad = [each for each in found if each.verdict == "rejected"]
-    new = sum(each.verdict == "new" for each in found)
+    bad = [each for each in found if each.outcome == "rejected"]
+    new = sum(each.outcome == "new" for each in found)
     known = len(found) - new - len(bad)
     print_lines([f"{counted(new, one, many)} new, {known:,} known, {len(bad):,} rejected"])
     if wanted is not None:
@@ -89,11 +89,11 @@ def _report(found: Sequence[Verdict], rejects: Path, wanted: Path | None, one: s
     raise typer.Exit(EXIT_IN_PART)
 
 
-def _write(path: Path, rows: Sequence[Verdict]) -> None:
+def _write(path: Path, rows: Sequence[Outcome]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("row", "verdict", "company", "reason"))
+        writer.writerow(("row", "outcome", "company", "reason"))
         writer.writerows([safe_cell(cell) for cell in asdict(each).values()] for each in rows)
 
 

@@ -1,4 +1,4 @@
-"""Flags out of a CSV file: a verdict for each row, and all that was taken in one transaction."""
+"""Flags out of a CSV file: an outcome for each row, and all that was taken in one transaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from api.answers.view import InvalidParameter
 from api.companies.flags import NewFlag, NewStatus, add_flag
 from api.companies.identifiers import read_handle
-from api.companies.importing import Verdict
+from api.companies.importing import Outcome
 from chain.compressed import read_bytes
 from chain.errors import LimitExceeded, MalformedData, NotFound
 from chain.store.companies import CompanyStore
@@ -23,7 +23,7 @@ NEEDED = ("company", "authority", "document", "document_date", "activity", "stat
 COLUMNS = (*NEEDED, "since", "instrument", "url", "archived_sha256", "note")
 
 
-async def import_flags(connection: Connection, path: Path, by: str) -> list[Verdict]:
+async def import_flags(connection: Connection, path: Path, by: str) -> list[Outcome]:
     """Take the flags of a file. MalformedData where its header is wrong, LimitExceeded `flags`."""
     try:
         text = read_bytes(path, MAX_BYTES).decode("utf-8-sig")
@@ -33,7 +33,7 @@ async def import_flags(connection: Connection, path: Path, by: str) -> list[Verd
     header = [name.strip().lower() for name in next(reader, [])]
     if set(header) - set(COLUMNS) or set(NEEDED) - set(header):
         raise MalformedData(f"{path}: line 1 names columns of {', '.join(COLUMNS)}; needed: {', '.join(NEEDED)}")
-    verdicts = []
+    outcomes = []
     async with connection.transaction():
         for row, cells in enumerate(reader, 2):
             if row > MAX_ROWS + 1:
@@ -42,14 +42,14 @@ async def import_flags(connection: Connection, path: Path, by: str) -> list[Verd
                 continue
             said = dict(zip(header, (cell.strip() for cell in cells), strict=False))
             try:
-                verdicts.append(await _take(connection, row, said, by))
+                outcomes.append(await _take(connection, row, said, by))
             except (ValueError, InvalidParameter, NotFound) as error:
                 name = f"{error.name}: " if isinstance(error, InvalidParameter) else ""
-                verdicts.append(Verdict(row, "rejected", "", f"{name}{error}"))
-    return verdicts
+                outcomes.append(Outcome(row, "rejected", "", f"{name}{error}"))
+    return outcomes
 
 
-async def _take(connection: Connection, row: int, said: Mapping[str, str], by: str) -> Verdict:
+async def _take(connection: Connection, row: int, said: Mapping[str, str], by: str) -> Outcome:
     company = await CompanyStore(connection).find(read_handle(said["company"]))
     day = _day("document_date", said["document_date"])
     flag = NewFlag(
@@ -59,7 +59,7 @@ async def _take(connection: Connection, row: int, said: Mapping[str, str], by: s
     since = _day("since", said["since"]) if said.get("since") else day
     status = NewStatus(said["status"], since, said.get("instrument", ""), said.get("note", ""))
     _, new = await add_flag(connection, company, flag, status, by)
-    return Verdict(row, "new" if new else "known", str(company), "")
+    return Outcome(row, "new" if new else "known", str(company), "")
 
 
 def _day(name: str, text: str) -> date:

@@ -1,4 +1,4 @@
-"""Companies out of a CSV file: a verdict for each row, and all that was taken in one transaction.
+"""Companies out of a CSV file: an outcome for each row, and all that was taken in one transaction.
 
 A row is the company that one of its identifiers names already; without a known identifier it is a new one, and the same
 row again is the same company. Never by its name. Names, identifiers and facts of a known company are added to it.
@@ -42,12 +42,12 @@ COLUMNS = (*NAMES, *IDENTIFIERS, "jurisdiction", *FACTS)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Outcome:
     """What became of a row."""
 
     row: int
     """Line of the file on which it begins"""
-    verdict: str
+    outcome: str
     """`new`, `known` or `rejected`"""
     company: str
     reason: str
@@ -59,10 +59,10 @@ class CompanyImport:
 
     file: str
     sha256: str
-    verdicts: list[Verdict] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
 
-    def count(self, verdict: str) -> int:
-        return sum(each.verdict == verdict for each in self.verdicts)
+    def count(self, outcome: str) -> int:
+        return sum(each.outcome == outcome for each in self.outcomes)
 
 
 async def import_companies(connection: Connection, path: Path, by: str) -> CompanyImport:
@@ -75,13 +75,13 @@ async def import_companies(connection: Connection, path: Path, by: str) -> Compa
         await store.lock()
         batch: list[tuple[int, StatedCompany]] = []
         for row, said in _rows(path, data):
-            if len(done.verdicts) + len(batch) >= MAX_ROWS:
+            if len(done.outcomes) + len(batch) >= MAX_ROWS:
                 raise LimitExceeded(f"companies: a file has at most {MAX_ROWS} rows")
             try:
                 stated = _company(said)
                 _alone_in_file(row, stated, seen)
             except ValueError as error:
-                done.verdicts.append(Verdict(row, "rejected", "", str(error)))
+                done.outcomes.append(Outcome(row, "rejected", "", str(error)))
                 continue
             batch.append((row, stated))
             if len(batch) == BATCH:
@@ -89,8 +89,8 @@ async def import_companies(connection: Connection, path: Path, by: str) -> Compa
                 batch = []
         await _take(store, batch, done)
         rejected = done.count("rejected")
-        await store.add_import(done.file, bytes.fromhex(done.sha256), len(done.verdicts) - rejected, rejected, by)
-    done.verdicts.sort(key=lambda each: each.row)
+        await store.add_import(done.file, bytes.fromhex(done.sha256), len(done.outcomes) - rejected, rejected, by)
+    done.outcomes.sort(key=lambda each: each.row)
     return done
 
 
@@ -102,16 +102,16 @@ async def _take(store: CompanyStore, batch: list[tuple[int, StatedCompany]], don
         owners = {named[pair] for pair in each.identifiers if pair in named}
         if len(owners) > 1:
             those = " and ".join(":".join(pair) for pair in each.identifiers if pair in named)
-            done.verdicts.append(Verdict(row, "rejected", "", f"{those} name different companies that are known"))
+            done.outcomes.append(Outcome(row, "rejected", "", f"{those} name different companies that are known"))
             continue
         each.company_id = next(iter(owners), each.company_id)
         named.update(dict.fromkeys(each.identifiers, each.company_id))
         taken.append((row, each))
     known = await store.known([each.company_id for _, each in taken])
     for row, each in taken:
-        verdict = "known" if each.company_id in known else "new"
+        outcome = "known" if each.company_id in known else "new"
         known.add(each.company_id)
-        done.verdicts.append(Verdict(row, verdict, str(each.company_id), ""))
+        done.outcomes.append(Outcome(row, outcome, str(each.company_id), ""))
     await store.add([each for _, each in taken], f"{done.file} ({done.sha256[:16]})")
 
 

@@ -230,14 +230,14 @@ def test_rows_of_a_company_file_are_taken_or_rejected_one_by_one(office: Office,
         {"name": "Same Name", "phone": "1"},
     ]
     done = office.take(write_companies(tmp_path / "rows.csv", rows))
-    taken = {each.row for each in done.verdicts if each.verdict == "new"}
+    taken = {each.row for each in done.outcomes if each.outcome == "new"}
     assert taken == {2, 4, 5, 7, 11, 12}
-    reasons = {each.row: each.reason for each in done.verdicts if each.reason}
+    reasons = {each.row: each.reason for each in done.outcomes if each.reason}
     assert "check digit" in reasons[3]
     assert "more than 500" in reasons[6]
     assert "HK-CR:1 stands in line 7 with another name" in reasons[8]
     again = office.take(tmp_path / "rows.csv")
-    assert [each.verdict for each in again.verdicts if each.verdict != "rejected"] == ["known"] * 6
+    assert [each.outcome for each in again.outcomes if each.outcome != "rejected"] == ["known"] * 6
     case = office.case()
     for written in ("腾讯", "shenzhenshi", "騰訊計算機"[:0] or "深圳市腾讯", "深圳市騰訊"):
         found = office.get("companies", case=case, params={"name": written})["items"]

@@ -36,7 +36,7 @@ class Kind(StrEnum):
     """Several parties spend together, by a protocol's form."""
     AMBIGUOUS = "ambiguous"
     """Two parties can make the form as well as one."""
-    SINGLE_OWNER = "single owner"
+    SINGLE_PARTY = "single party"
     """The form looks like several parties and is one's."""
 
 
@@ -45,7 +45,7 @@ EFFECTS: Mapping[Kind, str] = MappingProxyType(
         Kind.NONE: "its inputs may be linked by co-spend",
         Kind.COINJOIN: "it joins no addresses: several parties spend together",
         Kind.AMBIGUOUS: "it joins no addresses: two parties can make this form as well as one",
-        Kind.SINGLE_OWNER: "its inputs may be linked by co-spend: one party makes this form alone",
+        Kind.SINGLE_PARTY: "its inputs may be linked by co-spend: one party makes this form alone",
     }
 )
 
@@ -72,7 +72,7 @@ class ClassFacts:
     @property
     def joins(self) -> bool:
         """Whether co-spend may link the inputs."""
-        return self.kind in (Kind.NONE, Kind.SINGLE_OWNER)
+        return self.kind in (Kind.NONE, Kind.SINGLE_PARTY)
 
 
 _WHIRLPOOL_FORM = (
@@ -154,7 +154,7 @@ CLASSES: Mapping[CoinjoinClass, ClassFacts] = MappingProxyType(
             "from a mix of it",
         ),
         CoinjoinClass.TX0: ClassFacts(
-            "Whirlpool Tx0", Kind.SINGLE_OWNER, "Whirlpool",
+            "Whirlpool Tx0", Kind.SINGLE_PARTY, "Whirlpool",
             "One OP_RETURN; premix outputs of one value, a pool's denomination and little more; beside them at most "
             "two outputs, one of which is of the size of the pool's fee; all P2WPKH.",
             "1 to 70 premix outputs of 100 to 110,000 satoshi more than the denomination; a fee of half to three times "
