@@ -96,7 +96,7 @@ async def publish(store: AuditStore, home: Path) -> None:
         last = batches[-1].batch
 
 
-async def keep_sealed(url_connection: Any, home: Path, seconds: float = 1.0) -> None:
+async def keep_sealed(url_connection: Any, home: Path, seconds: int = 1) -> None:
     """Seal again and again until it is cancelled; `url_connection` gives a connection for a block."""
     while True:
         await asyncio.sleep(seconds)

@@ -23,6 +23,7 @@ from api.cli import (
     labels,
     measure,
     prices,
+    scan,
     scheme,
     service,
     simulate,
@@ -59,6 +60,7 @@ app.add_typer(job.app, name="job", help="Long work that the service was asked fo
 app.add_typer(config.app, name="config", help="Settings.")
 app.command("audit")(audit.audit)
 app.command("contest")(case.contest)
+app.command("scan-text")(scan.scan_text)
 app.command("serve")(service.serve)
 app.command("worker")(job.worker)
 app.command("doctor")(service.doctor)

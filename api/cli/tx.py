@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from api.answers import ethereum_tx
 from api.answers.ethereum_shapes import EthereumTransactionBody
 from api.answers.opening import open_views
-from api.answers.text import bitcoin
+from api.answers.payments import PaymentsBody, payments_body, read_asked
+from api.answers.text import ASSET, bitcoin
 from api.answers.transaction import read_txid, stored, transaction_body
 from api.answers.transaction_shapes import Change, TransactionAnswer, TransactionBody, TransactionClass
 from api.cli.ethereum import transaction_lines
 from api.cli.options import DatasetOption, FormatOption, run, settings
-from api.cli.output import Format, counted, limit_lines, print_lines, print_object
+from api.cli.output import Format, counted, limit_lines, print_lines, print_object, print_rows, stderr
 from api.instance import session
 
 app = typer.Typer(no_args_is_help=True)
@@ -47,6 +50,36 @@ def show(
         return
     for answer in body["answers"]:
         print_lines(_lines(body["txid"], answer))
+
+
+@app.command()
+def find(
+    amount: Annotated[str, typer.Option(help="In whole units of the asset, as 1.5")],
+    between: Annotated[
+        tuple[str, str], typer.Option(help="Two days or times, both included; UTC where no zone is given")
+    ],
+    asset: Annotated[str, typer.Option(help="BTC, ETH, or the address of a token's contract")],
+    tolerance: Annotated[str, typer.Option(help="How far the amount may be off, in whole units")] = "0",
+    dataset: DatasetOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Payments of an amount within a time, as a complaint describes them."""
+    asked = read_asked(amount, asset, *between, tolerance)
+
+    async def work() -> PaymentsBody:
+        async with session(settings()) as (instance, connection):
+            views = []
+            if asked.asset == ASSET:
+                views = await open_views(connection, instance.url, instance.home, "btc", dataset)
+            return await payments_body(connection, views, asked, dataset)
+
+    body = run(work())
+    if form in (Format.TABLE, Format.CSV):
+        print_rows(body["items"], form, ["dataset", "time", "txid", "n", "value", "asset", "sender", "recipient"])
+        for line in (*body["notes"], *limit_lines(body["limits_hit"])):
+            stderr.print(line, markup=False, soft_wrap=True)
+    else:
+        print_object(body, form)
 
 
 def _show_ethereum(txid: str, dataset: str | None, form: Format) -> None:

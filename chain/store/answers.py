@@ -87,6 +87,15 @@ class AnswerStore:
                 raise Reorganised(f"dataset {dataset.name} was rolled back or laid again meanwhile; ask again")
             yield
 
+    async def chains(self) -> list[tuple[int, str, str, str]]:
+        """(id, name, chain, network) of every dataset, by name."""
+        return [tuple(row) for row in await self.connection.fetch(self._sql["chains"])]
+
+    async def addresses_between(self, dataset: int, kind: int, low: bytes, high: bytes, limit: int) -> list[bytes]:
+        """Payloads of one kind of address from `low` to `high`, both included."""
+        rows = await self.connection.fetch(self._sql["addresses_between"], dataset, kind, low, high, limit)
+        return [row["payload"] for row in rows]
+
     async def server_version(self) -> str:
         return str(await self.connection.fetchval(self._sql["server_version"]))
 

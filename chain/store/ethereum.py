@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import asyncpg
 import numpy as np
@@ -121,6 +122,23 @@ class EthereumStore:
             (UNKNOWN if row["contract_id"] is None else row["contract_id"], row["standard"]): row["asset_id"]
             for row in rows
         }
+
+    async def fungible(self, dataset: EthereumDataset, contract: bytes | None) -> tuple[int, int | None] | None:
+        """Id and stated decimals of an ERC-20 token, or of ether for None; None where the dataset has not seen it."""
+        row = await self.connection.fetchrow(self._sql["fungible"], dataset.dataset_id, contract)
+        return None if row is None else (row["asset_id"], row["decimals"])
+
+    async def payments(
+        self, dataset: EthereumDataset, asset: int, low: int, high: int, since: int, until: int, limit: int
+    ) -> list[asyncpg.Record]:
+        """Movements of `low` to `high` base units in the seconds from `since` to `until`, all included, in order."""
+        span = await self.connection.fetchrow(self._sql["movements_between"], dataset.dataset_id, since, until)
+        assert span is not None, "an aggregate has a row"
+        found: list[asyncpg.Record] = await self.connection.fetch(
+            self._sql["payments"], dataset.dataset_id, span["first"], span["last"], asset, Decimal(low), Decimal(high),
+            since, until, limit,
+        )  # fmt: skip
+        return found
 
     async def commit(self, dataset: EthereumDataset, laid: LaidBatch) -> None:
         """Add the rows and move the cursor over them, or nothing."""

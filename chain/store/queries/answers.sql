@@ -24,3 +24,10 @@ show server_version;
 select current_user as name, r.rolsuper as superuser, r.rolbypassrls as bypasses_row_security,
        has_database_privilege(current_database(), 'create') as may_create
 from pg_roles r where r.rolname = current_user;
+
+-- name: chains
+select dataset_id, name, chain, network from dataset order by name;
+
+-- name: addresses_between
+-- Addresses of one kind whose payload lies in a span; by the unique index of (dataset_id, payload, kind).
+select payload from address where dataset_id = $1 and kind = $2 and payload between $3 and $4 order by payload limit $5;

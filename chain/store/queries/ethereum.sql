@@ -190,3 +190,29 @@ select d.name as dataset, f.detector, f.finding_id, f.epoch, f.tx_count, f.body:
 from finding f join dataset d using (dataset_id)
 where ($1::text is null or d.chain = $1) and ($2::text is null or d.name = $2) and ($3::text is null or f.detector = $3)
 order by d.name, f.detector, f.finding_id;
+
+-- name: fungible
+-- The asset of a contract that counts in amounts (ether for null), with the decimals that its contract states.
+select s.asset_id, k.decimals from eth_asset s
+left join address a on a.dataset_id = s.dataset_id and a.address_id = s.contract_id
+left join eth_token k on k.dataset_id = s.dataset_id and k.contract = a.payload
+where s.dataset_id = $1 and case when $2::bytea is null then s.standard = 0 else s.standard = 1 and a.payload = $2 end;
+
+-- name: movements_between
+-- The movements of the blocks of a time: from and to before.
+select coalesce((select movements_after from eth_block where dataset_id = $1 and block_id = span.first - 1), 0) as first,
+       coalesce((select movements_after from eth_block where dataset_id = $1 and block_id = span.last), 0) as last
+from (select min(block_id) as first, max(block_id) as last from eth_block
+      where dataset_id = $1 and time between $2 and $3) span;
+
+-- name: payments
+-- Values, internal transfers and token transfers of an amount; by the primary key, between two movements.
+select t.hash, b.time, b.height, m.value, f.payload as sender, o.payload as recipient,
+       m.movement_id - (select min(movement_id) from eth_movement e where e.dataset_id = $1 and e.tx_id = m.tx_id) as place
+from eth_movement m join eth_tx t on t.dataset_id = m.dataset_id and t.tx_id = m.tx_id
+join eth_block b on b.dataset_id = m.dataset_id and b.block_id = m.block_id
+left join address f on f.dataset_id = m.dataset_id and f.address_id = m.from_id
+left join address o on o.dataset_id = m.dataset_id and o.address_id = m.to_id
+where m.dataset_id = $1 and m.movement_id >= $2 and m.movement_id < $3 and m.asset_id = $4 and m.value between $5 and $6
+  and m.kind in (2, 3, 4) and b.time between $7 and $8
+order by m.movement_id limit $9;
