@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 NOT_MONEY = {
-    "api/access/limits.py",  # requests a second
+    "api/access/limits.py": "requests a second",
     "chain/load.py": "seconds of a load",
     "chain/dictionary.py": "how full a table may be",
     "chain/threads.py": "seconds of waiting",
