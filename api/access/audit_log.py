@@ -12,6 +12,7 @@ the file alike can make both anew: copy the file, or its last line, to where the
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import json
 import os
@@ -92,7 +93,7 @@ async def publish(store: AuditStore, home: Path) -> None:
     """Append to the file the batches that it lacks; StoreUnavailable where it cannot be written."""
     last = await asyncio.to_thread(_last_line, roots_file(home))
     while batches := await store.batches(last, PAGE):
-        await asyncio.to_thread(_append, roots_file(home), [_line(each) for each in batches])
+        await asyncio.to_thread(_append, roots_file(home), batches)
         last = batches[-1].batch
 
 
@@ -202,22 +203,25 @@ def _whole(text: str) -> Iterator[str]:
 
 
 def _last_line(path: Path) -> int:
-    """The number of the file's last batch. What a crash cut off is taken off first."""
+    """The number of the file's last batch; 0 where there is none."""
     lines = _lines(path)
-    whole = sum(len(line) + 1 for line in lines)
-    if path.exists() and path.stat().st_size > whole:
-        os.truncate(path, whole)
     try:
         return int(lines[-1].split()[0]) if lines else 0
-    except ValueError:
+    except (ValueError, IndexError):
         raise StoreUnavailable(f"{path}: its last line is no batch; headwater audit-log verify") from None
 
 
-def _append(path: Path, lines: Sequence[str]) -> None:
+def _append(path: Path, batches: Sequence[Batch]) -> None:
+    """Add the batches that the file lacks. Under a lock: the service and a command may seal at once."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(path, "a", encoding="ascii") as file:
-            file.write("".join(f"{line}\n" for line in lines))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            whole = sum(len(line) + 1 for line in _lines(path))
+            if path.stat().st_size > whole:
+                os.truncate(path, whole)  # what a crash cut off
+            last = _last_line(path)
+            file.write("".join(f"{_line(each)}\n" for each in batches if each.batch > last))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

@@ -11,6 +11,8 @@ from api.cli.options import FormatOption, settings
 from api.cli.output import Format, print_lines, print_object, stderr
 from api.measure import page
 from api.measure.clustering import measure
+from api.measure.links import DRAWS, links_table, measure_links
+from api.measure.links import SEEDS as SEEDS_OF_LINKS
 from api.measure.relations import measure_relations
 from api.measure.sales import SEEDS, measure_sales
 from api.measure.sales import TRANSACTIONS as TRANSACTIONS_OF_ETHEREUM
@@ -101,5 +103,24 @@ def tracing(
     body = measure_tracing(seed or TRACING_SEEDS, transactions)
     if form is Format.TABLE:
         print_lines(tracing_table(body))
+    else:
+        print_object(body, form)
+
+
+@app.command("links")
+def links(
+    seed: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, help="Of a generated chain; several are summed")
+    ] = None,
+    transactions: Annotated[
+        int, typer.Option("--transactions", min=LEAST_OF_ETHEREUM, help="Of each generated chain")
+    ] = TRANSACTIONS_OF_ETHEREUM,
+    draws: Annotated[int, typer.Option("--draws", min=1, help="Times that documents are drawn for one chain")] = DRAWS,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Links to generated companies by grade, against what is true: simulated, no field rate."""
+    body = measure_links(seed or SEEDS_OF_LINKS, transactions, draws)
+    if form is Format.TABLE:
+        print_lines(links_table(body))
     else:
         print_object(body, form)

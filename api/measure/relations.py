@@ -49,7 +49,7 @@ def measure_relations(seeds: Sequence[int], transactions: int) -> dict[str, Any]
             simulate_ethereum(seed, transactions, folder)
             truth = open_ethereum_truth(folder)
             laid = ethereum_ledger(EthereumFiles(block_files(folder), CHAIN_ID, rlp=True))
-        places = _places(truth, laid)
+        places = places_of(truth, laid)
         _compare(truth, laid, places, found)
         _compare_joined(truth, laid, places, joined)
     return {
@@ -61,7 +61,7 @@ def measure_relations(seeds: Sequence[int], transactions: int) -> dict[str, Any]
     }
 
 
-def _places(truth: Truth, laid: LaidEthereum) -> I32:
+def places_of(truth: Truth, laid: LaidEthereum) -> I32:
     """[ledger's addresses] the row of each in the truth, -1 for none."""
     rows = {key.tobytes(): row for row, key in enumerate(truth.address_key)}
     return np.array([rows.get(key.tobytes(), NOBODY) for key in laid.keys], np.int32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import re
 import uuid
@@ -390,6 +391,25 @@ def test_a_file_that_differs_or_was_cut_is_found_or_completed(office: Office, ca
     assert office.asked(lambda connection: audit_log.verify(connection, home)) is None
     office.asked(lambda connection: audit_log.publish(AuditStore(connection), home))
     assert path.read_bytes() == whole
+
+
+def test_sealers_at_once_write_each_batch_to_the_file_once(office: Office, case: tuple[str, str]) -> None:
+    """The service seals each second, and a command seals too."""
+    url, home = office.service.instance.url, office.home
+
+    async def race() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            connections = [await stack.enter_async_context(connected(url)) for _ in range(4)]
+            for turn in range(5):
+                async with connections[0].transaction():
+                    await _record(connections[0], f"turn {turn}")
+                await asyncio.gather(*(audit_log.seal(each, home) for each in connections))
+            assert await audit_log.verify(connections[0], home) is None
+
+    office.service.loop.run_until_complete(race())
+    numbers = [int(line.split()[0]) for line in audit_log.roots_file(home).read_text().splitlines()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert case
 
 
 def test_erased_purposes_leave_the_log_verifiable(office: Office, case: tuple[str, str]) -> None:

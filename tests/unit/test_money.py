@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 NOT_MONEY = {
     "api/access/limits.py": "requests a second",
+    "clustering/simulate/documents.py": "chances of a document",
     "chain/load.py": "seconds of a load",
     "chain/dictionary.py": "how full a table may be",
     "chain/threads.py": "seconds of waiting",
